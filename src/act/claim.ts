@@ -1,0 +1,128 @@
+/** Winning the exclusive right to tasks (PROTOCOL P3), and giving it back. */
+import { attemptsUsed, chainState, mayFollow, nextAttempt } from '../model/claim.ts';
+import type { Chain } from '../model/claim.ts';
+import type { Oid, TaskId } from '../model/ids.ts';
+import { claimRef } from '../model/layout.ts';
+import type { Task } from '../model/task.ts';
+import type { ChainReader } from '../observe/chains.ts';
+import { agentSignature } from './node.ts';
+import type { Node } from './node.ts';
+import { drop, publish } from './publish.ts';
+import type { Base, Member, Published } from './publish.ts';
+import { writeTransition } from './transition.ts';
+
+export interface ClaimRequest {
+  readonly task: Task;
+  readonly agent: string;
+  readonly ttlMs: number;
+  readonly maxAttempts: number;
+}
+
+export interface ClaimWon {
+  readonly task: TaskId;
+  readonly chain: Chain;
+  readonly startedMs: number;
+}
+
+export async function readChain(reader: ChainReader, base: Pick<Base, 'view'>, task: TaskId): Promise<Chain | undefined> {
+  const tip = base.view.refs.get(claimRef(task));
+  return tip === undefined ? undefined : reader.chain(tip);
+}
+
+/** Claims several tasks in one push. A task that somebody else has is dropped (`lost`) and the others go on. */
+export function claimTasks(node: Node, reader: ChainReader, requests: readonly ClaimRequest[]): Promise<ReadonlyMap<string, Published<ClaimWon>>> {
+  return publish(node, requests.map((request) => claimMember(node, reader, request)), { trustKnown: true });
+}
+
+function claimMember(node: Node, reader: ChainReader, request: ClaimRequest): Member<ClaimWon> {
+  const { task } = request;
+  return {
+    key: task.id,
+    async build(base) {
+      const chain = await readChain(reader, base, task.id);
+      if (chainState(chain) !== 'open') return drop('lost', describeHolder(chain));
+      if (attemptsUsed(chain) >= request.maxAttempts) return drop('not-ready', `all ${request.maxAttempts} attempts are used up`);
+      const startedMs = node.clock.bootMs();
+      const written = await writeClaim(node, request, chain, base.main);
+      return { main: base.main, refs: [written.update], value: { task: task.id, chain: { tip: written.oid, record: written.record }, startedMs } };
+    },
+  };
+}
+
+export function writeClaim(node: Node, request: Pick<ClaimRequest, 'task' | 'agent' | 'ttlMs'>, chain: Chain | undefined, main: Oid): ReturnType<typeof writeTransition> {
+  const { identity, clock } = node;
+  return writeTransition(node, {
+    tip: chain?.tip ?? null,
+    author: agentSignature(node, request.agent),
+    record: {
+      task: request.task.id, kind: 'claim', epoch: (chain?.record.epoch ?? 0) + 1, attempt: nextAttempt(chain),
+      agent: request.agent, node: identity.node, incarnation: identity.incarnation,
+      instruction: { blob: request.task.blob, commit: main }, ttl_s: request.ttlMs / 1000, claimed_at: clock.now().toISOString(),
+    },
+  });
+}
+
+export function describeHolder(chain: Chain | undefined): string {
+  if (chain === undefined) return 'nobody holds it';
+  const { kind, agent, node, epoch } = chain.record;
+  return kind === 'claim' || kind === 'renew' ? `${agent ?? '?'} on ${node ?? '?'} holds it (epoch ${epoch})` : `its claim chain says ${kind} (epoch ${epoch})`;
+}
+
+export interface ReleaseRequest {
+  readonly task: TaskId;
+  /** The tip that is ours; a moved tip means we are fenced. */
+  readonly tip: Oid;
+  readonly reason: string;
+  /** The spawn ended by itself: the attempt counts. */
+  readonly spent?: boolean;
+  readonly notBefore?: string | null;
+  readonly kind?: 'release' | 'input';
+}
+
+/** Ends our hold without a result: ready again, or waiting for a person with a question. */
+export function releaseMember(node: Node, reader: ChainReader, request: ReleaseRequest): Member<Chain> {
+  const { kind = 'release' } = request;
+  const written = new Set<Oid>();
+  return {
+    key: request.task,
+    async build(base) {
+      const chain = await readChain(reader, base, request.task);
+      if (chain !== undefined && written.has(chain.tip)) return { already: chain };
+      if (chain?.tip !== request.tip || !mayFollow(chain, kind)) return drop('fenced', describeHolder(chain));
+      const { schema: _schema, op: _op, ...held } = chain.record;
+      const transition = await writeTransition(node, {
+        tip: chain.tip,
+        author: agentSignature(node, held.agent ?? node.identity.node),
+        record: {
+          ...held, kind, reason: request.reason,
+          ...(request.spent === true ? { spent: true } : {}),
+          ...(request.notBefore === undefined || request.notBefore === null ? {} : { not_before: request.notBefore }),
+          ...(kind === 'input' ? { question: request.reason } : {}),
+        },
+      });
+      written.add(transition.oid);
+      return { main: base.main, refs: [transition.update], value: { tip: transition.oid, record: transition.record } };
+    },
+  };
+}
+
+/** Keeps a hold alive where no daemon beats for it. */
+export function renewMember(node: Node, reader: ChainReader, task: TaskId, epoch: number, agent: string): Member<Chain> {
+  const written = new Set<Oid>();
+  return {
+    key: task,
+    async build(base) {
+      const chain = await readChain(reader, base, task);
+      if (chain !== undefined && written.has(chain.tip)) return { already: chain };
+      if (!isHeldBy(chain, epoch, agent)) return drop('fenced', describeHolder(chain));
+      const { schema: _schema, op: _op, ...held } = (chain as Chain).record;
+      const transition = await writeTransition(node, { tip: (chain as Chain).tip, author: agentSignature(node, agent), record: { ...held, kind: 'renew' } });
+      written.add(transition.oid);
+      return { main: base.main, refs: [transition.update], value: { tip: transition.oid, record: transition.record } };
+    },
+  };
+}
+
+export function isHeldBy(chain: Chain | undefined, epoch: number, agent: string): boolean {
+  return chain !== undefined && chainState(chain) === 'held' && chain.record.epoch === epoch && chain.record.agent === agent;
+}

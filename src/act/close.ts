@@ -1,0 +1,130 @@
+/** Cancel, reopen and add: main and the chain move in one atomic push (PROTOCOL P6). */
+import { chainState, isTerminal, mayFollow } from '../model/claim.ts';
+import type { Chain } from '../model/claim.ts';
+import type { Signature } from '../model/git.ts';
+import type { Oid, TaskId } from '../model/ids.ts';
+import { claimPath, claimRef, resultPath } from '../model/layout.ts';
+import { renderMessage } from '../model/message.ts';
+import type { TaskResult } from '../model/task.ts';
+import type { ChainReader } from '../observe/chains.ts';
+import { renderResult } from '../observe/resultFile.ts';
+import { entryAt, treeOf } from '../observe/tree.ts';
+import { usedStems } from '../observe/usedIds.ts';
+import { describeHolder, readChain } from './claim.ts';
+import { commitOn } from './commit.ts';
+import type { FileEdits } from './commit.ts';
+import type { Node } from './node.ts';
+import { drop } from './publish.ts';
+import type { Base, Built, Member } from './publish.ts';
+import { writeTransition } from './transition.ts';
+
+export interface Closing {
+  readonly task: TaskId;
+  readonly path: string;
+  readonly by: Signature;
+  readonly reason: string;
+}
+
+export interface Closed {
+  readonly task: TaskId;
+  readonly main: Oid;
+  readonly chain: Chain;
+}
+
+/** Ends a task without a result of its own. With `dropInstruction` a person has deleted the file and it stays deleted. */
+export function cancelMember(node: Node, reader: ChainReader, closing: Closing & { readonly dropInstruction?: boolean }): Member<Closed> {
+  return closingMember(node, reader, closing, 'cancel', async (base, chain) => {
+    const tree = await treeOf(node.store, base.main);
+    if (isTerminal(chainState(chain)) || (await entryAt(node.store, tree, resultPath(closing.path))) !== null) {
+      return drop('nothing', `${closing.task} has already ended`);
+    }
+    const result = renderResult(cancelledResult(node, closing, chain), `Cancelled by ${closing.by.name}: ${closing.reason}`);
+    const files = new Map<string, string | null>([[resultPath(closing.path), result], [claimPath(closing.path), null]]);
+    if (closing.dropInstruction === true) files.set(closing.path, null);
+    return files;
+  });
+}
+
+function cancelledResult({ clock }: Node, closing: Closing, chain: Chain | undefined): TaskResult {
+  return {
+    task: closing.task, outcome: 'cancelled', epoch: chain?.record.epoch ?? 0, claim: chain?.tip ?? null, attempts: chain?.record.attempt ?? 0,
+    agent: chain?.record.agent ?? null, node: chain?.record.node ?? null, provider: null, model: null, started: null,
+    ended: clock.now().toISOString(), usage: null, costUsd: null, commits: [], criteria: [], verify: null, spawns: [],
+  };
+}
+
+/** Makes an ended task ready again: the result goes, attempts count from 0, the epoch goes on. Its landing must be on main. */
+export function reopenMember(node: Node, reader: ChainReader, closing: Closing & { readonly evenDone: boolean }): Member<Closed> {
+  return closingMember(node, reader, closing, 'reopen', async (base, chain) => {
+    const ended = chain?.record.result;
+    if (chain === undefined || !isTerminal(chainState(chain)) || ended === undefined) return drop('nothing', `${closing.task} has not ended: ${describeHolder(chain)}`);
+    if (chain.record.kind === 'done' && !closing.evenDone) return drop('forbidden', `${closing.task} is done`);
+    if (!(await node.store.isAncestor(ended, base.main))) return drop('not-ready', `the landing of ${closing.task} is not on main yet`);
+    return new Map([[resultPath(closing.path), null]]);
+  });
+}
+
+type ClosingFiles = (base: Base, chain: Chain | undefined) => Promise<FileEdits | ReturnType<typeof drop>>;
+
+function closingMember(node: Node, reader: ChainReader, closing: Closing, kind: 'cancel' | 'reopen', filesOf: ClosingFiles): Member<Closed> {
+  const candidates: Closed[] = [];
+  return {
+    key: closing.task,
+    async build(base): Promise<Built<Closed> | { readonly already: Closed } | ReturnType<typeof drop>> {
+      const chain = await readChain(reader, base, closing.task);
+      const ours = candidates.find((candidate) => candidate.chain.tip === chain?.tip);
+      if (ours !== undefined) return { already: ours };
+      if (!mayFollow(chain, kind)) return drop('nothing', `${closing.task} cannot be ${kind === 'cancel' ? 'cancelled' : 'reopened'}: ${describeHolder(chain)}`);
+      const files = await filesOf(base, chain);
+      if ('dropped' in files) return files;
+      const built = await buildClosing(node, base, closing, kind, chain, files as FileEdits);
+      candidates.push(built.value);
+      return built;
+    },
+  };
+}
+
+async function buildClosing(node: Node, base: Base, closing: Closing, kind: 'cancel' | 'reopen', chain: Chain | undefined, files: FileEdits): Promise<Built<Closed>> {
+  const { task, by, reason } = closing;
+  const epoch = chain?.record.epoch ?? 0;
+  const main = await commitOn(node, base.main, files, {
+    author: by,
+    message: renderMessage({ subject: `${task}: ${kind} by ${by.name}`, body: reason, trailers: { Kind: kind, Task: task, Epoch: epoch } }),
+  });
+  const end = await writeTransition(node, {
+    tip: chain?.tip ?? null, landing: main, author: by,
+    record: {
+      task, kind, epoch, attempt: kind === 'reopen' ? 0 : (chain?.record.attempt ?? 0),
+      agent: chain?.record.agent ?? null, node: chain?.record.node ?? null, incarnation: chain?.record.incarnation ?? null,
+      instruction: chain?.record.instruction ?? null, ttl_s: chain?.record.ttl_s ?? 0, claimed_at: chain?.record.claimed_at ?? node.clock.now().toISOString(),
+      result: main, reason, by: by.name,
+    },
+  });
+  return { main, refs: [end.update], value: { task, main, chain: { tip: end.oid, record: end.record } } };
+}
+
+export interface Addition {
+  readonly task: TaskId;
+  readonly path: string;
+  readonly content: string;
+  readonly by: Signature;
+}
+
+/** Adds an instruction file. An id known to refs, tasks or archive is never used again (P6). */
+export function addMember(node: Node, addition: Addition): Member<Oid> {
+  const candidates: Oid[] = [];
+  return {
+    key: addition.task,
+    async build(base) {
+      for (const candidate of candidates) if (await node.store.isAncestor(candidate, base.main)) return { already: candidate };
+      const used = await usedStems(node.store, await treeOf(node.store, base.main));
+      if (used.has(addition.task) || base.view.refs.has(claimRef(addition.task))) return drop('used', `the id ${addition.task} is already used`);
+      const main = await commitOn(node, base.main, new Map([[addition.path, addition.content]]), {
+        author: addition.by,
+        message: renderMessage({ subject: `${addition.task}: add`, trailers: { Kind: 'add', Task: addition.task } }),
+      });
+      candidates.push(main);
+      return { main, refs: [], value: main };
+    },
+  };
+}

@@ -1,0 +1,146 @@
+/**
+ * Landing: a task's work and its result reach main, and its chain ends, in one atomic push (PROTOCOL P5).
+ *
+ *   base ── [claim projection] ── R = merge(main, work) + result        (main)
+ *   claim tip ─────────────────── d = done, parents: tip and R           (claim ref)
+ *
+ * A rebuild makes a new R and a new d: reusing d once gave main a second result with exit status 0.
+ */
+import { chainState } from '../model/claim.ts';
+import type { Chain } from '../model/claim.ts';
+import type { Oid } from '../model/ids.ts';
+import { claimPath, resultPath } from '../model/layout.ts';
+import { renderMessage } from '../model/message.ts';
+import type { TaskResult } from '../model/task.ts';
+import type { ChainReader } from '../observe/chains.ts';
+import { renderResult } from '../observe/resultFile.ts';
+import { entryAt, treeOf } from '../observe/tree.ts';
+import { describeHolder, readChain } from './claim.ts';
+import { commitOn } from './commit.ts';
+import { agentSignature } from './node.ts';
+import type { Node } from './node.ts';
+import { ROSTER_PATH, commitClaims, rosterWith, shownRecord } from './projections.ts';
+import type { RosterFact } from './projections.ts';
+import { drop } from './publish.ts';
+import type { Base, Built, Member } from './publish.ts';
+import { mergeOnto } from './rollForward.ts';
+import { writeTransition } from './transition.ts';
+
+export interface Landing {
+  readonly task: string;
+  /** Path and pinned blob of the instruction file. */
+  readonly path: string;
+  readonly instruction: Oid;
+  readonly tip: Oid;
+  readonly agent: string;
+  /** What the agent made, or null when only a result lands (failed). `head` is its own last commit, if it made any. */
+  readonly work: { readonly base: Oid; readonly tree: Oid; readonly head: Oid | null } | null;
+  readonly result: Omit<TaskResult, 'claim'> & { readonly outcome: 'done' | 'failed' };
+  readonly report: string;
+  /** More files of the engine's: spawn records. */
+  readonly files: ReadonlyMap<string, string>;
+  readonly roster: RosterFact;
+}
+
+export interface Landed {
+  readonly task: string;
+  /** R and d. */
+  readonly result: Oid;
+  readonly chain: Chain;
+}
+
+export function landMember(node: Node, reader: ChainReader, landing: Landing): Member<Landed> {
+  const candidates: Landed[] = [];
+  return {
+    key: landing.task,
+    async build(base) {
+      const chain = await readChain(reader, base, landing.task);
+      const landedOnMain = await firstOnMain(node, base, candidates);
+      const ours = candidates.find((candidate) => candidate.chain.tip === chain?.tip);
+      if (ours !== undefined) return finishHalf(node, base, ours, ours === landedOnMain);
+      if (chain?.tip !== landing.tip || chainState(chain) !== 'held') return drop('fenced', describeHolder(chain));
+      // Only main moved: the chain still waits for its end, which names that very R (P5.3).
+      if (landedOnMain !== null) return endChain(node, landing, chain, landedOnMain.result, base.main);
+      const problem = await instructionProblem(node, base, landing);
+      if (problem !== null) return problem;
+      const built = await buildResult(node, base, landing, chain);
+      if ('value' in built) candidates.push(built.value);
+      return built;
+    },
+  };
+}
+
+async function firstOnMain(node: Node, base: Base, candidates: readonly Landed[]): Promise<Landed | null> {
+  for (const candidate of candidates) if (await node.store.isAncestor(candidate.result, base.main)) return candidate;
+  return null;
+}
+
+/** Our d is the tip. With R on main it is done; without, R is merged onto main (P5.3). */
+async function finishHalf(node: Node, base: Base, landed: Landed, onMain: boolean): Promise<Built<Landed> | { readonly already: Landed } | ReturnType<typeof drop>> {
+  if (onMain) return { already: landed };
+  const main = await mergeOnto(node, base.main, landed.result, `${landed.task}: roll forward the landing that was applied by half`);
+  return main === null ? drop('conflict', `${landed.result} conflicts with main`) : { main, refs: [], value: landed };
+}
+
+async function instructionProblem(node: Node, base: Base, { path, instruction }: Landing): Promise<ReturnType<typeof drop> | null> {
+  const entry = await entryAt(node.store, await treeOf(node.store, base.main), path);
+  if (entry === null) return drop('instruction-deleted', `${path} was deleted`);
+  return entry.oid === instruction ? null : drop('instruction-changed', `${path} was changed after it was claimed`);
+}
+
+async function buildResult(node: Node, base: Base, landing: Landing, chain: Chain): Promise<Built<Landed> | ReturnType<typeof drop>> {
+  const shown = await commitClaims(node, base.main, [{ path: landing.path, chain, shown: shownRecord(chain) }]);
+  const mainTree = await treeOf(node.store, shown);
+  const merged = await mergeWork(node, mainTree, landing);
+  if ('conflicts' in merged) return drop('conflict', `the work conflicts with main in ${merged.conflicts.join(', ')}`);
+  const result = await commitOn(node, shown, await resultFiles(node, mainTree, landing), {
+    tree: merged.tree,
+    author: agentSignature(node, landing.agent),
+    message: landingMessage(node, landing, chain),
+    ...(landing.work?.head === null || landing.work === null ? {} : { moreParents: [landing.work.head] }),
+  });
+  return endChain(node, landing, chain, result, result);
+}
+
+async function mergeWork({ store }: Node, mainTree: Oid, { work }: Landing): Promise<{ readonly tree: Oid } | { readonly conflicts: readonly string[] }> {
+  if (work === null) return { tree: mainTree };
+  const { tree, conflicts } = await store.mergeTrees(await treeOf(store, work.base), mainTree, work.tree);
+  return conflicts.length > 0 ? { conflicts } : { tree };
+}
+
+async function resultFiles(node: Node, tree: Oid, landing: Landing): Promise<Map<string, string | null>> {
+  const result: TaskResult = { ...landing.result, claim: landing.tip };
+  return new Map<string, string | null>([
+    [resultPath(landing.path), renderResult(result, landing.report)],
+    [claimPath(landing.path), null],
+    [ROSTER_PATH, await rosterWith(node, tree, landing.roster)],
+    ...landing.files,
+  ]);
+}
+
+async function endChain(node: Node, landing: Landing, chain: Chain, result: Oid, main: Oid): Promise<Built<Landed>> {
+  const { schema: _schema, op: _op, ...held } = chain.record;
+  const { outcome } = landing.result;
+  const end = await writeTransition(node, {
+    tip: chain.tip, landing: result, author: agentSignature(node, landing.agent),
+    record: { ...held, kind: outcome, outcome, result },
+  });
+  return { main, refs: [end.update], value: { task: landing.task, result, chain: { tip: end.oid, record: end.record } } };
+}
+
+function landingMessage(node: Node, { task, agent, result, report }: Landing, chain: Chain): string {
+  return renderMessage({
+    subject: `${task}: ${result.outcome} by ${agent} on ${node.identity.node}`,
+    body: firstParagraph(report),
+    trailers: {
+      Kind: result.outcome, Task: task, Agent: agent, Node: node.identity.node, Epoch: result.epoch, Attempt: result.attempts,
+      Spawn: result.spawns.at(-1) ?? null, Claim: chain.tip, 'Op-Id': chain.record.op,
+    },
+  });
+}
+
+/** A paragraph that looks like trailers would be read as ours. */
+function firstParagraph(report: string): string {
+  const paragraph = report.split(/\n\s*\n/).map((text) => text.trim()).find((text) => text !== '' && !text.startsWith('#') && !text.startsWith('```')) ?? '';
+  return /^[A-Za-z-]+: /m.test(paragraph) ? '' : paragraph.slice(0, 400);
+}

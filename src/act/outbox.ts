@@ -1,0 +1,87 @@
+/**
+ * Pushes whose outcome must be known before anything is built anew (PROTOCOL P2.2, P2.3). An entry is one local
+ * ref: its commit holds the push as JSON and has every candidate as a parent, so neither a crash nor a `git gc`
+ * can lose what may yet be accepted.
+ */
+import type { RefUpdate } from '../model/git.ts';
+import type { Oid } from '../model/ids.ts';
+import { CLAIMS_PREFIX, OUTBOX_PREFIX } from '../model/layout.ts';
+import { machineSignature } from '../model/message.ts';
+import type { PushOutcome } from '../ports/hub.ts';
+import type { ProcessIdentity } from '../ports/process.ts';
+import type { Node } from './node.ts';
+
+export interface OutboxEntry {
+  readonly op: string;
+  readonly updates: readonly RefUpdate[];
+  readonly atMs: number;
+  readonly bootId: string;
+  readonly owner: ProcessIdentity;
+}
+
+export async function putOutbox(node: Node, updates: readonly RefUpdate[]): Promise<OutboxEntry> {
+  const { store, clock, identity } = node;
+  const entry: OutboxEntry = { op: clock.ulid(), updates, atMs: clock.bootMs(), bootId: identity.bootId, owner: identity.process };
+  const blob = await store.writeBlob(Buffer.from(`${JSON.stringify(entry)}\n`));
+  const tree = await store.writeTree([{ mode: '100644', name: 'push.json', oid: blob }]);
+  const signature = machineSignature(identity.node, 'node', clock.now());
+  const parents = [...new Set(updates.flatMap(({ to }) => (to === null ? [] : [to])))];
+  const commit = await store.writeCommit({ tree, parents, author: signature, committer: signature, message: `outbox ${entry.op}\n` });
+  await store.updateRefs([{ ref: `${OUTBOX_PREFIX}${entry.op}`, expect: null, to: commit }], 'cambium: outbox');
+  return entry;
+}
+
+export async function dropOutbox(node: Node, entry: OutboxEntry): Promise<void> {
+  await node.store.updateRefs([{ ref: `${OUTBOX_PREFIX}${entry.op}`, to: null }], 'cambium: resolved');
+}
+
+export async function readOutbox(node: Node): Promise<readonly OutboxEntry[]> {
+  const refs = await node.store.listRefs(OUTBOX_PREFIX);
+  return Promise.all([...refs.values()].map((oid) => readEntry(node, oid)));
+}
+
+async function readEntry({ store }: Node, oid: Oid): Promise<OutboxEntry> {
+  const [file] = await store.readTree((await store.readCommit(oid)).tree);
+  return JSON.parse(Buffer.from(await store.readBlob(file?.oid ?? '')).toString('utf8')) as OutboxEntry;
+}
+
+/** Repeats the identical push until the hub answers or the time is up (P2.3). */
+export async function pushUntilAnswered(node: Node, updates: readonly RefUpdate[], patienceMs: number): Promise<PushOutcome> {
+  const { hub, clock } = node;
+  const started = clock.bootMs();
+  for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 2, 5_000)) {
+    const outcome = await hub.push(updates);
+    if (outcome.kind !== 'unknown' || clock.bootMs() - started + pauseMs > patienceMs) return outcome;
+    await clock.sleep(pauseMs * (0.5 + (node.clock.randomBytes(1)[0] ?? 0) / 255));
+  }
+}
+
+/**
+ * Settles what earlier lives of this clone left unknown. Returns the entries that are still unanswered.
+ * Entries of processes that live are theirs to settle. Repeats only after a fetch, and never repeats the creation
+ * of a claim chain for an id that is finished (P2.3: an old create was once accepted after its chain had been collected).
+ */
+export async function settleOutbox(node: Node, isFinished: (task: string) => boolean, patienceMs: number): Promise<readonly OutboxEntry[]> {
+  const left: OutboxEntry[] = [];
+  for (const entry of await readOutbox(node)) {
+    if (isMine(node, entry) || !(await node.supervisor.alive(entry.owner))) {
+      if (!(await settleEntry(node, entry, isFinished, patienceMs))) left.push(entry);
+    }
+  }
+  return left;
+}
+
+function isMine(node: Node, entry: OutboxEntry): boolean {
+  const mine = node.identity.process;
+  return entry.bootId === node.identity.bootId && entry.owner.pid === mine.pid && entry.owner.start === mine.start;
+}
+
+async function settleEntry(node: Node, entry: OutboxEntry, isFinished: (task: string) => boolean, patienceMs: number): Promise<boolean> {
+  await node.mirror.refresh();
+  const recreates = entry.updates.some(({ ref, expect }) => expect === null && ref.startsWith(CLAIMS_PREFIX) && isFinished(ref.slice(CLAIMS_PREFIX.length)));
+  const outcome: PushOutcome = recreates ? { kind: 'refused', detail: 'the task is finished', policy: false } : await pushUntilAnswered(node, entry.updates, patienceMs);
+  if (outcome.kind === 'unknown') return false;
+  if (outcome.kind === 'accepted') await node.mirror.adopt(entry.updates);
+  await dropOutbox(node, entry);
+  return true;
+}

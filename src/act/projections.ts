@@ -1,0 +1,103 @@
+/**
+ * Files that tell and never decide: `tasks/<id>.claim.json`, `agents/roster.json`, spawn records. Any node can
+ * recompute the first two from facts, so two nodes that do never conflict (DESIGN 3).
+ */
+import { chainState } from '../model/claim.ts';
+import type { Chain, ClaimRecord } from '../model/claim.ts';
+import type { Oid } from '../model/ids.ts';
+import { claimPath, resultPath } from '../model/layout.ts';
+import type { Run, SpawnRecord } from '../model/run.ts';
+import { renderMessage } from '../model/message.ts';
+import { renderClaimRecord } from '../observe/claimRecord.ts';
+import { entryAt, fileAt, treeOf } from '../observe/tree.ts';
+import { commitOn } from './commit.ts';
+import { agentSignature, nodeSignature } from './node.ts';
+import type { Node } from './node.ts';
+
+export const ROSTER_PATH = 'agents/roster.json';
+
+export interface ProjectedClaim {
+  readonly path: string;
+  readonly chain: Chain | undefined;
+  /** The record that the projection shows: the newest `claim` or `review` of a held task. */
+  readonly shown: ClaimRecord | null;
+}
+
+/** What a chain's projection shows; null where the tree shows nothing. */
+export function shownRecord(chain: Chain | undefined): ClaimRecord | null {
+  const state = chainState(chain);
+  if (chain === undefined || (state !== 'held' && state !== 'review' && state !== 'approved')) return null;
+  return chain.record.kind === 'renew' ? { ...chain.record, kind: 'claim' } : chain.record;
+}
+
+/**
+ * Commits that bring the claim projections on `base` up to what the chains say, one an author; returns the new main.
+ * None is written beside a result, and a task whose instruction file is gone shows none (P5.4).
+ */
+export async function commitClaims(node: Node, base: Oid, claims: readonly ProjectedClaim[]): Promise<Oid> {
+  let main = base;
+  for (const { path, shown, chain } of claims) {
+    const tree = await treeOf(node.store, main);
+    const [file, instruction, result] = await Promise.all([claimPath(path), path, resultPath(path)].map((at) => entryAt(node.store, tree, at)));
+    const wanted = shown !== null && instruction !== null && result === null ? renderClaimRecord(shown) : null;
+    const unchanged = wanted === null ? file === null : file?.oid === node.store.hashBlob(Buffer.from(wanted));
+    if (unchanged) continue;
+    main = await commitOn(node, main, new Map([[claimPath(path), wanted]]), {
+      author: shown?.agent === undefined || shown.agent === null ? nodeSignature(node) : agentSignature(node, shown.agent),
+      message: claimMessage(shown ?? chain?.record, wanted !== null),
+    });
+  }
+  return main;
+}
+
+function claimMessage(record: ClaimRecord | undefined, held: boolean): string {
+  if (record === undefined) return renderMessage({ subject: 'tasks: drop a projection of a claim that is gone' });
+  const { task, kind, agent, node, epoch, attempt, op, reason } = record;
+  const subject = held ? `${task}: ${kind} by ${agent ?? '?'} on ${node ?? '?'}` : `${task}: ${kind === 'release' ? 'requeue' : kind}`;
+  return renderMessage({ subject, body: reason ?? '', trailers: { Kind: kind, Task: task, Agent: agent, Node: node, Epoch: epoch, Attempt: attempt, 'Op-Id': op } });
+}
+
+export interface RosterFact {
+  readonly id: string;
+  readonly role: string;
+  readonly provider: string;
+  readonly capabilities: readonly string[];
+}
+
+/** The roster with one agent's facts brought up to date; an unreadable roster starts anew, being a projection. */
+export async function rosterWith(node: Node, tree: Oid, fact: RosterFact): Promise<string> {
+  const file = await fileAt(node.store, tree, ROSTER_PATH);
+  const agents = rosterAgents(file?.bytes);
+  const at = node.clock.now().toISOString();
+  const before = agents.find(({ id }) => id === fact.id);
+  const entry = { joined: at, ...before, ...fact, node: node.identity.node, status: 'active', last_active: at };
+  const others = agents.filter(({ id }) => id !== fact.id);
+  const sorted = [...others, entry].sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
+  return `${JSON.stringify({ schema: 'cambium.roster/1', agents: sorted }, null, 2)}\n`;
+}
+
+function rosterAgents(bytes: Uint8Array | undefined): readonly Record<string, unknown>[] {
+  if (bytes === undefined) return [];
+  try {
+    const parsed = JSON.parse(Buffer.from(bytes).toString('utf8')) as { agents?: unknown };
+    return Array.isArray(parsed.agents) ? parsed.agents.filter((agent): agent is Record<string, unknown> => typeof agent === 'object' && agent !== null) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** The files of a run's spawns: `agents/spawns/<yyyy-mm>/<id>.json`, written once, at the end (docs/formats.md). */
+export function spawnFiles(node: Node, run: Run): Map<string, string> {
+  return new Map(run.spawns.map((spawn) => [`agents/spawns/${spawn.start.slice(0, 7)}/${spawn.id}.json`, renderSpawn(node, run, spawn)]));
+}
+
+function renderSpawn({ identity }: Node, run: Run, spawn: SpawnRecord): string {
+  const record = {
+    schema: 'cambium.spawn/1', id: spawn.id, parent: null, depth: 0, agent: run.agent, node: identity.node,
+    purpose: spawn.purpose, task: run.task, epoch: run.epoch, attempt: run.attempt, channel: null, messages: [],
+    provider: run.provider, provider_version: run.providerVersion, model: run.model, session: spawn.session,
+    process: spawn.process,
+    start: spawn.start, end: spawn.end, outcome: spawn.outcome, failure: spawn.failure, usage: spawn.usage, cost_usd: spawn.costUsd,
+  };
+  return `${JSON.stringify(record, null, 2)}\n`;
+}

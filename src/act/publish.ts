@@ -1,0 +1,151 @@
+/**
+ * The one way anything reaches the hub's main or a claim chain: a group of members, each rebuilt on the newest
+ * main, in one atomic leased push (PROTOCOL P2, P5). A member that no longer holds is dropped and the rest is
+ * rebuilt; a refusal is read from the chain, never from its text.
+ */
+import { CambiumError } from '../errors.ts';
+import type { RefUpdate } from '../model/git.ts';
+import type { Oid } from '../model/ids.ts';
+import { branchRef } from '../model/layout.ts';
+import type { HubView } from '../observe/hubMirror.ts';
+import type { Node } from './node.ts';
+import { dropOutbox, pushUntilAnswered, putOutbox } from './outbox.ts';
+
+/** The main commit that a member builds on: the hub's, plus what members before it in the group have added. */
+export interface Base {
+  readonly main: Oid;
+  readonly view: HubView;
+}
+
+export interface Built<T> {
+  /** The new main; equal to the base's when the member moves refs only. */
+  readonly main: Oid;
+  readonly refs: readonly RefUpdate[];
+  readonly value: T;
+}
+
+export type DropCode =
+  | 'nothing' | 'fenced' | 'lost' | 'conflict' | 'instruction-changed' | 'instruction-deleted' | 'used' | 'not-ready' | 'forbidden' | 'unknown-task';
+
+export interface Drop {
+  readonly code: DropCode;
+  readonly detail: string;
+}
+
+export interface Member<T> {
+  readonly key: string;
+  /**
+   * Builds a candidate with a new op-id on this base. `already`: an earlier candidate landed, there is nothing left
+   * to move. `dropped`: the member no longer holds, and why.
+   */
+  build(base: Base): Promise<Built<T> | { readonly already: T } | { readonly dropped: Drop }>;
+}
+
+export function drop(code: DropCode, detail: string): { readonly dropped: Drop } {
+  return { dropped: { code, detail } };
+}
+
+export type Published<T> =
+  | { readonly state: 'published'; readonly value: T; readonly main: Oid }
+  | { readonly state: 'dropped'; readonly drop: Drop }
+  /** A hook or a protected branch of the hub refuses: no retry helps (P5.7). */
+  | { readonly state: 'refused-by-policy'; readonly detail: string }
+  /** In the outbox; the next settling decides. */
+  | { readonly state: 'unknown'; readonly detail: string };
+
+export interface PublishOptions {
+  /** How long an unanswered push is repeated. */
+  readonly patienceMs?: number;
+  /** Refusals in a row after which the group gives up with `lost-race`. */
+  readonly triesMax?: number;
+  /** Build on the view as it is known at first; a refusal refreshes it. */
+  readonly trustKnown?: boolean;
+}
+
+interface Candidate<T> {
+  readonly member: Member<T>;
+  readonly built: Built<T>;
+}
+
+/** Publishes the members together; returns each one's end by key. Throws `hub-away`, `hub-rewritten`, `lost-race`. */
+export async function publish<T>(node: Node, members: readonly Member<T>[], options: PublishOptions = {}): Promise<ReadonlyMap<string, Published<T>>> {
+  const { patienceMs = 15_000, triesMax = 40 } = options;
+  const ends = new Map<string, Published<T>>();
+  const past: Candidate<T>[] = [];
+  let view = options.trustKnown === true ? node.mirror.known() : await node.mirror.refresh();
+  for (let tries = 1; tries <= triesMax; tries++) {
+    await settlePast(node, view, past, ends);
+    const group = await buildGroup(node, view, members.filter(({ key }) => !ends.has(key)), ends);
+    const updates = groupUpdates(node, view, group);
+    if (updates.length === 0) return endAll(group, ends);
+    const entry = await putOutbox(node, updates);
+    const outcome = await pushUntilAnswered(node, updates, patienceMs);
+    if (outcome.kind === 'unknown') return endAll(group, ends, { state: 'unknown', detail: outcome.detail });
+    if (outcome.kind === 'accepted') {
+      await node.mirror.adopt(updates);
+      await dropOutbox(node, entry);
+      return endAll(group, ends);
+    }
+    past.push(...group);
+    view = await node.mirror.refresh();
+    await dropOutbox(node, entry);
+    if (outcome.policy) {
+      await settlePast(node, view, past, ends);
+      return endAll(group.filter(({ member }) => !ends.has(member.key)), ends, { state: 'refused-by-policy', detail: outcome.detail });
+    }
+    await pause(node, tries);
+  }
+  throw new CambiumError('lost-race', `The hub moved on before each of ${triesMax} pushes.`, { hint: 'Try again: other nodes were faster each time.' });
+}
+
+async function buildGroup<T>(node: Node, view: HubView, members: readonly Member<T>[], ends: Map<string, Published<T>>): Promise<Candidate<T>[]> {
+  if (view.main === null) throw new CambiumError('hub-not-joined', `The hub has no branch ${node.mirror.branch}.`, { hint: 'Run `cambium join <url>` in a workspace to set it up.' });
+  const group: Candidate<T>[] = [];
+  let main = view.main;
+  for (const member of members) {
+    const built = await member.build({ main, view });
+    if ('dropped' in built) ends.set(member.key, { state: 'dropped', drop: built.dropped });
+    else if ('already' in built) ends.set(member.key, { state: 'published', value: built.already, main });
+    else {
+      group.push({ member, built });
+      main = built.main;
+    }
+  }
+  return group;
+}
+
+function groupUpdates<T>(node: Node, view: HubView, group: readonly Candidate<T>[]): RefUpdate[] {
+  const main = group.at(-1)?.built.main ?? view.main;
+  const refs = group.flatMap(({ built }) => built.refs);
+  return main === view.main ? refs : [...refs, { ref: branchRef(node.mirror.branch), expect: view.main, to: main }];
+}
+
+function endAll<T>(group: readonly Candidate<T>[], ends: Map<string, Published<T>>, end?: Published<T>): Map<string, Published<T>> {
+  for (const { member, built } of group) ends.set(member.key, end ?? { state: 'published', value: built.value, main: built.main });
+  return ends;
+}
+
+/**
+ * After a refusal: an earlier candidate landed all the same if every ref it moved now has it in its history (P2.3).
+ * A member of which only a part landed is left to its next build, which sees the new tip and repairs (P5.3).
+ */
+async function settlePast<T>(node: Node, view: HubView, past: readonly Candidate<T>[], ends: Map<string, Published<T>>): Promise<void> {
+  for (const { member, built } of past) {
+    if (!ends.has(member.key) && (await hasLanded(node, view, built))) ends.set(member.key, { state: 'published', value: built.value, main: built.main });
+  }
+}
+
+async function hasLanded<T>({ store }: Node, view: HubView, built: Built<T>): Promise<boolean> {
+  for (const { ref, to } of built.refs) {
+    const tip = view.refs.get(ref);
+    if (to === null ? tip !== undefined : tip === undefined || !(await store.isAncestor(to, tip))) return false;
+  }
+  if (built.refs.length === 0 || view.main === null) return view.main !== null && store.isAncestor(built.main, view.main);
+  return store.isAncestor(built.main, view.main);
+}
+
+/** Losers wait a random, growing while: without jitter one node takes all (PROTOCOL P5.6). */
+async function pause({ clock }: Node, tries: number): Promise<void> {
+  const mostMs = Math.min(20 * 2 ** Math.min(tries, 5), 500);
+  await clock.sleep(((clock.randomBytes(1)[0] ?? 0) / 255) * mostMs);
+}

@@ -1,0 +1,68 @@
+/**
+ * Healing half-applied pushes (PROTOCOL P5.3): receive-pack killed between two ref renames leaves a chain that ended
+ * with its main commit missing, or a result on main with its chain still open. Any node that sees it mends it.
+ */
+import type { Chain } from '../model/claim.ts';
+import type { Oid, TaskId } from '../model/ids.ts';
+import { nodeSignature } from './node.ts';
+import { renderMessage } from '../model/message.ts';
+import type { TaskResult } from '../model/task.ts';
+import type { ChainReader } from '../observe/chains.ts';
+import { treeOf } from '../observe/tree.ts';
+import { readChain } from './claim.ts';
+import type { Node } from './node.ts';
+import { drop } from './publish.ts';
+import type { Member } from './publish.ts';
+import { writeTransition } from './transition.ts';
+
+/** A merge of `commit` onto main, or null when they conflict. Fast-forwards where main is behind it. */
+export async function mergeOnto(node: Node, main: Oid, commit: Oid, subject: string): Promise<Oid | null> {
+  const { store } = node;
+  if (await store.isAncestor(commit, main)) return main;
+  if (await store.isAncestor(main, commit)) return commit;
+  const base = await store.mergeBase(main, commit);
+  if (base === null) return null;
+  const [baseTree, ours, theirs] = await Promise.all([base, main, commit].map((oid) => treeOf(store, oid)));
+  const { tree, conflicts } = await store.mergeTrees(baseTree as Oid, ours as Oid, theirs as Oid);
+  if (conflicts.length > 0) return null;
+  const signature = nodeSignature(node);
+  return store.writeCommit({ tree, parents: [main, commit], author: signature, committer: signature, message: renderMessage({ subject }) });
+}
+
+/** The chain ended and names a main commit that main does not have: merge it. */
+export function rollForwardMember(node: Node, reader: ChainReader, task: TaskId): Member<TaskId> {
+  return {
+    key: `roll-forward:${task}`,
+    async build(base) {
+      const result = (await readChain(reader, base, task))?.record.result;
+      if (result === undefined) return drop('nothing', 'the chain names no main commit');
+      const main = await mergeOnto(node, base.main, result, `${task}: roll forward a push that was applied by half`);
+      if (main === null) return drop('conflict', `${result} conflicts with main: a person must merge it`);
+      return main === base.main ? { already: task } : { main, refs: [], value: task };
+    },
+  };
+}
+
+/**
+ * Main has the result of this epoch and the chain is still open: write the end that was lost (d′), in the owner's
+ * name and with `by`. The owner takes it as its own success.
+ */
+export function repairEndMember(node: Node, reader: ChainReader, result: TaskResult, landed: Oid): Member<Chain> {
+  return {
+    key: `repair:${result.task}`,
+    async build(base) {
+      const chain = await readChain(reader, base, result.task);
+      if (chain === undefined || !['claim', 'renew', 'release', 'review', 'approve', 'input'].includes(chain.record.kind)) return drop('nothing', 'the chain has ended');
+      const kind = result.outcome === 'cancelled' ? 'cancel' : result.outcome;
+      const { schema: _schema, op: _op, not_before: _notBefore, spent: _spent, reason: _reason, ...held } = chain.record;
+      const end = await writeTransition(node, {
+        tip: chain.tip, landing: landed, author: nodeSignature(node),
+        record: {
+          ...held, kind, result: landed, by: node.identity.node, reason: 'the push that landed it was applied by half',
+          ...(kind === 'cancel' ? {} : { outcome: kind }),
+        },
+      });
+      return { main: base.main, refs: [end.update], value: { tip: end.oid, record: end.record } };
+    },
+  };
+}

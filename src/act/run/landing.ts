@@ -1,0 +1,40 @@
+/** From an agent that ended well to what lands: scope, criteria, verify, result. */
+import type { Run } from '../../model/run.ts';
+import type { TaskResult } from '../../model/task.ts';
+import { diffTrees, treeOf } from '../../observe/tree.ts';
+import type { Landing } from '../land.ts';
+import { spawnFiles } from '../projections.ts';
+import { scopeBreaches } from './scope.ts';
+import { captureWork } from './salvage.ts';
+import { saveRun } from './workshop.ts';
+import type { Workshop } from './workshop.ts';
+
+/** What keeps the work from landing, in sentences for the agent; empty when it may land. */
+export async function workProblems(shop: Workshop, run: Run): Promise<{ readonly run: Run; readonly problems: readonly string[] }> {
+  const work = await captureWork(shop, run);
+  const kept = await saveRun(shop, { ...run, work });
+  const unmet = run.criteria.filter(({ met }) => !met).map(({ text, evidence }) => `Not met: ${text} (${evidence})`);
+  if (work === null) return { run: kept, problems: unmet };
+  const changes = await diffTrees(shop.node.store, await treeOf(shop.node.store, run.base), work.tree);
+  const role = shop.agent(run.agent)?.role ?? 'worker';
+  return { run: kept, problems: [...scopeBreaches(changes, role, run.agent, shop.config()), ...unmet] };
+}
+
+export function landingOf(shop: Workshop, run: Run, outcome: 'done' | 'failed'): Landing {
+  const agent = shop.agent(run.agent);
+  return {
+    task: run.task, path: run.path, instruction: run.instruction, tip: run.claim, agent: run.agent,
+    work: outcome === 'failed' || run.work === null ? null : { base: run.base, tree: run.work.tree, head: run.work.head },
+    result: resultOf(shop, run, outcome), report: run.report, files: spawnFiles(shop.node, run),
+    roster: { id: run.agent, role: agent?.role ?? 'worker', provider: run.provider, capabilities: agent?.capabilities ?? [] },
+  };
+}
+
+function resultOf({ node }: Workshop, run: Run, outcome: 'done' | 'failed'): Omit<TaskResult, 'claim'> & { readonly outcome: 'done' | 'failed' } {
+  return {
+    task: run.task, outcome, epoch: run.epoch, attempts: run.attempt, agent: run.agent, node: node.identity.node,
+    provider: run.provider, model: run.model, started: run.startedAt, ended: node.clock.now().toISOString(),
+    usage: run.usage, costUsd: run.costUsd, commits: run.work?.head === null || run.work === null ? [] : [run.work.head],
+    criteria: run.criteria, verify: run.verify, spawns: run.spawns.map(({ id }) => id),
+  };
+}

@@ -1,0 +1,110 @@
+/** working and verifying: reading how a supervised process ended, and what that means for the run. */
+import { backoffMs } from '../../model/run.ts';
+import type { Run } from '../../model/run.ts';
+import type { Script } from '../../model/task.ts';
+import type { SpawnEnd, SpawnReport } from '../../ports/provider.ts';
+import type { SpawnStatus } from '../../ports/process.ts';
+import { scriptSpec } from './script.ts';
+import { readTexts } from './context.ts';
+import { endAttempt, endRun, spawnRecord } from './end.ts';
+import { workProblems } from './landing.ts';
+import { spawnRequest } from './start.ts';
+import { saveRun } from './workshop.ts';
+import type { Workshop } from './workshop.ts';
+
+/** working → verifying, landing, preparing (another turn) or ending; unchanged while it runs. */
+export async function watchSpawn(shop: Workshop, run: Run): Promise<Run> {
+  const status = await shop.node.supervisor.status(shop.scratch(run.spawn));
+  if (status.state === 'lost') return spawnLost(shop, run);
+  if (status.state !== 'ended') return run;
+  if (status.end.stopped === 'fenced') return endRun(shop, recordSpawn(run, status.end, 'fenced', null), { kind: 'release', reason: 'the lease could not be renewed in time' });
+  const report = await readReport(shop, run, status.end);
+  const reported = recordSpawn({ ...run, report: report.report, criteria: report.criteria, usage: addUsage(run.usage, report.usage), costUsd: addCost(run.costUsd, report.costUsd) }, status.end, report.ok ? 'succeeded' : 'failed', report);
+  shop.say('spawn ended', { task: run.task, spawn: run.spawn, ok: report.ok, failure: report.failure });
+  if (report.ok) return judgeWork(shop, await saveRun(shop, reported));
+  return endAttempt(shop, reported, `${run.provider} ${describeFailure(report, status.end)}`, { retryable: report.retryable, backoffMs: backoffMs(run.attempt) });
+}
+
+/** The supervisor died without a record. Its orphans are ended by their mark; the attempt counts, or it would repeat for ever. */
+async function spawnLost(shop: Workshop, run: Run): Promise<Run> {
+  await shop.node.supervisor.stop(shop.scratch(run.spawn), 'asked');
+  const now = shop.node.clock.now().toISOString();
+  const lost = { ...run, spawns: [...run.spawns, spawnRecord(run, { start: run.startedAt, end: now, outcome: 'lost', failure: 'crashed', session: null, usage: null, costUsd: null, process: null })] };
+  return endAttempt(shop, lost, 'its supervisor was killed', { retryable: true, backoffMs: 0 });
+}
+
+async function readReport(shop: Workshop, run: Run, end: SpawnEnd): Promise<SpawnReport> {
+  const task = shop.fleet().tasks.get(run.task);
+  const provider = shop.providers.get(run.provider);
+  if (task === undefined || provider === undefined) {
+    return { ok: false, failure: 'refused', report: '', criteria: [], usage: null, costUsd: null, session: null, retryable: true };
+  }
+  const texts = await readTexts(shop.node.store, { ...task, blob: run.instruction }, run.base);
+  const scratch = shop.scratch(run.spawn);
+  return provider.interpret(spawnRequest(shop, run, task, texts), end, (name) => shop.node.supervisor.readFile(scratch, name));
+}
+
+function recordSpawn(run: Run, end: SpawnEnd, outcome: 'succeeded' | 'failed' | 'fenced', report: SpawnReport | null): Run {
+  const record = spawnRecord(run, {
+    start: end.startedAt, end: end.endedAt, outcome: end.stopped === 'asked' ? 'stopped' : outcome, failure: report?.failure ?? null,
+    session: report?.session ?? null, usage: report?.usage ?? null, costUsd: report?.costUsd ?? null, process: null,
+  });
+  return { ...run, spawns: [...run.spawns, record] };
+}
+
+function describeFailure({ failure, report }: SpawnReport, { exit, signal, stopped }: SpawnEnd): string {
+  const how = stopped === 'timeout' ? 'ran out of time' : stopped === 'silence' ? 'fell silent' : signal !== null ? `ended on ${signal}` : `ended with exit ${exit ?? '?'}`;
+  const first = report.split('\n').find((line) => line.trim() !== '' && !line.startsWith('#')) ?? '';
+  return `${how}${failure === null ? '' : ` (${failure})`}${first === '' ? '' : `: ${first.slice(0, 200)}`}`;
+}
+
+async function judgeWork(shop: Workshop, run: Run): Promise<Run> {
+  const { run: kept, problems } = await workProblems(shop, run);
+  if (problems.length > 0) return anotherTurn(shop, kept, problems.join('\n'));
+  const verify = shop.fleet().tasks.get(run.task)?.verify;
+  return verify === undefined ? saveRun(shop, { ...kept, phase: 'landing' }) : startVerify(shop, kept, verify);
+}
+
+/** An agent gets one more turn to mend what was found; a runbook gets none, it would only repeat itself. */
+function anotherTurn(shop: Workshop, run: Run, feedback: string): Promise<Run> {
+  const conversational = shop.providers.get(run.provider)?.conversational === true;
+  if (conversational && run.turns === 0) return saveRun(shop, { ...run, phase: 'preparing', turns: 1, feedback, work: null });
+  return endAttempt(shop, run, feedback, { retryable: conversational, backoffMs: backoffMs(run.attempt) });
+}
+
+/** `verify` is run by the node, not by the agent (DESIGN 6), and under the same supervision. */
+async function startVerify(shop: Workshop, run: Run, script: Script): Promise<Run> {
+  const task = shop.fleet().tasks.get(run.task);
+  const { timings } = shop.config();
+  const scratch = shop.scratch(`${run.spawn}-verify`);
+  const timeoutMs = (task?.timeoutMinutes ?? shop.config().defaults.timeoutMinutes) * 60_000;
+  const worktree = shop.worktrees.path(`${run.task}-${run.epoch}`);
+  const cwd = task?.workingDirectory === undefined ? worktree : `${worktree}/${task.workingDirectory}`;
+  const verifying = await saveRun(shop, { ...run, phase: 'verifying' });
+  await shop.node.supervisor.start(`${run.spawn}-verify`, scratch, scriptSpec(script, scratch, cwd), { timeoutMs, silenceMs: timeoutMs, graceMs: timings.graceMs, deadlineBootMs: shop.fenceAtMs(run) });
+  return verifying;
+}
+
+/** verifying → landing when green; red goes back to the agent, or ends the attempt. */
+export async function watchVerify(shop: Workshop, run: Run): Promise<Run> {
+  const status: SpawnStatus = await shop.node.supervisor.status(shop.scratch(`${run.spawn}-verify`));
+  if (status.state === 'lost') return endAttempt(shop, run, 'verify was killed', { retryable: true, backoffMs: 0 });
+  if (status.state !== 'ended') return run;
+  const { end } = status;
+  if (end.stopped === 'fenced') return endRun(shop, run, { kind: 'release', reason: 'the lease could not be renewed in time' });
+  const seconds = Math.round((Date.parse(end.endedAt) - Date.parse(end.startedAt)) / 100) / 10;
+  const script = shop.fleet().tasks.get(run.task)?.verify ?? '';
+  const verified = { ...run, verify: { command: typeof script === 'string' ? script : script.join(' '), exit: end.exit ?? -1, seconds } };
+  shop.say('verify ended', { task: run.task, exit: end.exit });
+  if (end.exit === 0) return saveRun(shop, { ...verified, phase: 'landing' });
+  return anotherTurn(shop, verified, `\`verify\` was red (exit ${end.exit ?? end.signal ?? '?'}):\n\n${end.tail.slice(-8_000)}`);
+}
+
+function addUsage(before: Run['usage'], now: Run['usage']): Run['usage'] {
+  if (before === null || now === null) return now ?? before;
+  return { input: before.input + now.input, cached: before.cached + now.cached, output: before.output + now.output };
+}
+
+function addCost(before: number | null, now: number | null): number | null {
+  return before === null || now === null ? (now ?? before) : before + now;
+}

@@ -1,0 +1,161 @@
+#!/usr/bin/env node
+/** The command line: a thin door. Each verb parses, calls one function, prints. Verbs are loaded when they are called. */
+import { Command, InvalidArgumentError } from 'commander';
+import { packageVersion } from './adapters/system/version.ts';
+import { printAnswer, printError } from './commands/output.ts';
+import type { Answer } from './commands/output.ts';
+
+const program = new Command('cambium');
+
+type Action = () => Promise<Answer>;
+
+/** Runs a verb and turns its value or error into output and exit code. */
+async function run(command: Command, action: Action): Promise<void> {
+  const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
+  try {
+    printAnswer(await action(), json);
+  } catch (error) {
+    printError(error, json);
+  }
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 0) return value;
+  throw new InvalidArgumentError('It must be a whole number.');
+}
+
+function duration(text: string): number {
+  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text);
+  if (found === null) throw new InvalidArgumentError('Write a number and a unit: 500ms, 30s, 10m or 1h.');
+  return Number(found[1]) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[found[2] as 'ms' | 's' | 'm' | 'h'];
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+program
+  .description('A fleet of coding agents, coordinated through one git repository.')
+  .option('--json', 'print one JSON object: {"ok":…,"data"|"error":…}')
+  .showHelpAfterError('(run with --help for the options)')
+  .configureHelp({ showGlobalOptions: true })
+  .exitOverride((error) => {
+    // commander ends with 1 for usage errors; ours is 2 (docs: exit codes).
+    process.exit(error.exitCode === 0 ? 0 : 2);
+  })
+  .addHelpText('after', `
+Examples:
+  $ cambium init my-fleet && cd my-fleet && cambium up
+  $ cambium task add "Add a login form" --body notes.md
+  $ cambium status
+
+Exit codes: 0 ok · 1 refused, failed or race lost · 2 usage or config · 3 nothing to do · 70 bug · 75 hub away, try later`);
+
+program.command('init').argument('[dir]', 'folder of the workspace; the current one when unsaid')
+  .option('--yes', 'take the defaults without asking (nothing is ever asked yet)')
+  .option('--branch <branch>', 'branch that the fleet lives on')
+  .description('make a workspace in a new folder or an existing repository')
+  .action((dir: string | undefined, options: { branch?: string }, command: Command) => run(command, async () => (await import('./commands/init.ts')).initCommand(dir, options)));
+
+program.command('join').argument('<url>', 'address or path of the remote that becomes the hub')
+  .option('--node <name>', 'name of this node')
+  .description('make a remote the hub of this workspace, or join the fleet that is there')
+  .action((url: string, options: { node?: string }, command: Command) => run(command, async () => (await import('./commands/join.ts')).joinCommand(url, options)));
+
+program.command('clone').argument('<url>').argument('[dir]')
+  .option('--node <name>', 'name of this node')
+  .description('bring this machine into a fleet')
+  .action((url: string, dir: string | undefined, options: { node?: string }, command: Command) => run(command, async () => (await import('./commands/join.ts')).cloneCommand(url, dir, options)));
+
+program.command('up')
+  .option('--node <name>', 'name of this node')
+  .option('--agents <ids>', 'run these agents, comma-separated, instead of those cambium.yaml gives to this node')
+  .option('--until-idle', 'end with 0 when nothing is left that this node does or could come to run')
+  .option('--idle <duration>', 'end when nothing was to do for so long: 30s, 10m', duration)
+  .option('--on-exit <choice>', 'what becomes of running agents: release their claims, or keep them for the next daemon', 'release')
+  .description('run the daemon of this clone; Ctrl-C drains it, a second one stops at once')
+  .action(async (options: { node?: string; agents?: string; untilIdle?: boolean; idle?: number; onExit?: string }, command: Command) => {
+    const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
+    try {
+      await (await import('./commands/up.ts')).up({ ...options, onExit: options.onExit === 'keep' ? 'keep' : 'release', json });
+    } catch (error) {
+      printError(error, json);
+    }
+    // chokidar and helper processes may hold the loop open; everything that must last is on disk.
+    process.exit();
+  });
+
+program.command('cycle')
+  .option('--node <name>', 'name of this node').option('--agents <ids>', 'act for these agents, comma-separated')
+  .description('run passes of the loop until nothing moves, without staying')
+  .action((options: { node?: string; agents?: string }, command: Command) => run(command, async () => (await import('./commands/cycle.ts')).cycleCommand(options)));
+
+program.command('sync')
+  .option('--yes', 'publish even many deletions')
+  .description('publish your saved edits and bring your checkout up to date, once')
+  .action((options: { yes?: boolean }, command: Command) => run(command, async () => (await import('./commands/sync.ts')).syncCommand(options)));
+
+program.command('status').description('is all well, what runs, what is stuck, what is next')
+  .action((_options: unknown, command: Command) => run(command, async () => (await import('./commands/status.ts')).statusCommand()));
+
+program.command('log').option('-n, --limit <count>', 'how many commits', whole, 20).option('--task <id>', 'only those of one task')
+  .description('what happened, newest first')
+  .action((options: { limit: number; task?: string }, command: Command) => run(command, async () => (await import('./commands/log.ts')).logCommand(options)));
+
+const task = program.command('task').description('the task queue');
+
+task.command('add').argument('<title>')
+  .option('--id <id>', 'its id; made from the title when unsaid').option('--body <file>', 'instruction text: a Markdown file, or - for standard input')
+  .option('--depends <ids>', 'ids that must be done first, comma-separated').option('--assign <agent>', 'only this agent may take it')
+  .option('--priority <0-4>', '0 is the most urgent; 2 when unsaid').option('--role <role>', 'role it needs').option('--requires <capabilities>', 'comma-separated')
+  .option('--provider <name>', 'run it with this provider').option('--verify <command>', 'command that must pass before it lands')
+  .option('--context <paths>', 'context files, comma-separated').option('--criterion <text>', 'an acceptance criterion; repeatable', collect, [])
+  .description('add a task; it is on the hub before this returns')
+  .action((title: string, options: { criterion: string[] }, command: Command) => run(command, async () => (await import('./commands/taskEdit.ts')).addCommand(title, { ...options, criteria: options.criterion })));
+
+task.command('list').option('--state <state>', 'only ready, held, blocked, waiting, input, review, done, failed or cancelled')
+  .description('every task with its state and what it waits for')
+  .action((options: { state?: string }, command: Command) => run(command, async () => (await import('./commands/taskShow.ts')).listCommand(options)));
+
+task.command('ready').description('what can be claimed now, most urgent first')
+  .action((_options: unknown, command: Command) => run(command, async () => (await import('./commands/taskShow.ts')).readyCommand()));
+
+task.command('show').argument('<id>').description('one task: state, claim chain, instruction, result')
+  .action((id: string, _options: unknown, command: Command) => run(command, async () => (await import('./commands/taskShow.ts')).showCommand(id)));
+
+const held = (name: string, description: string): Command => task.command(name).argument('<id>').description(description)
+  .option('--agent <id>', 'who holds it (or CAMBIUM_AGENT)').option('--node <name>', 'name of this node (or CAMBIUM_NODE)').option('--epoch <n>', 'epoch of the claim', whole);
+
+type Held = { agent?: string; node?: string; epoch: number; result?: string; reason?: string };
+
+task.command('claim').argument('[id]', 'this task; the most urgent that fits when unsaid')
+  .option('--agent <id>', 'who claims (or CAMBIUM_AGENT)').option('--node <name>', 'name of this node (or CAMBIUM_NODE)')
+  .description('claim a task: exit 0 won, 1 lost or refused, 3 nothing ready')
+  .action((id: string | undefined, options: { agent?: string; node?: string }, command: Command) => run(command, async () => (await import('./commands/taskClaim.ts')).claimCommand(id, options)));
+
+held('renew', 'keep a claim alive where no daemon does')
+  .action((id: string, options: Held, command: Command) => run(command, async () => (await import('./commands/taskClaim.ts')).renewCommand(id, requireEpoch(options))));
+
+held('complete', 'land what stands in the worktree, with its result').option('--result <file>', 'report: a Markdown file, or - for standard input')
+  .action((id: string, options: Held, command: Command) => run(command, async () => (await import('./commands/taskComplete.ts')).completeCommand(id, requireEpoch(options))));
+
+held('fail', 'end a task as failed').option('--result <file>', 'report: a Markdown file, or - for standard input').option('--reason <text>', 'why')
+  .action((id: string, options: Held, command: Command) => run(command, async () => (await import('./commands/taskComplete.ts')).failCommand(id, requireEpoch(options))));
+
+held('release', 'give a claim back, or a task that waits for a person').option('--reason <text>', 'why')
+  .action((id: string, options: Held, command: Command) => run(command, async () => (await import('./commands/taskClaim.ts')).releaseCommand(id, options)));
+
+task.command('cancel').argument('<id>').option('--reason <text>', 'why').description('end a task without doing it')
+  .action((id: string, options: { reason?: string }, command: Command) => run(command, async () => (await import('./commands/taskEdit.ts')).cancelCommand(id, options)));
+
+task.command('retry').argument('<id>').option('--reason <text>', 'why').option('--done', 'even a task that is done')
+  .description('make an ended task ready again')
+  .action((id: string, options: { reason?: string; done?: boolean }, command: Command) => run(command, async () => (await import('./commands/taskEdit.ts')).retryCommand(id, options)));
+
+function requireEpoch<T extends { epoch?: number }>(options: T): T & { epoch: number } {
+  if (options.epoch !== undefined) return { ...options, epoch: options.epoch };
+  process.stderr.write('cambium: which epoch? It is in the answer of `task claim`.\n  → add --epoch N\n');
+  process.exit(2);
+}
+
+program.version(packageVersion());
+await program.parseAsync();

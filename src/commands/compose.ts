@@ -1,0 +1,178 @@
+/** Wires the adapters to the ports for the clone a command runs in. The only place that knows both. */
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Node, NodeIdentity } from '../act/node.ts';
+import { openCheckout } from '../adapters/checkout/checkout.ts';
+import { openAdditions } from '../adapters/git/additions.ts';
+import { openGitHub } from '../adapters/git/hub.ts';
+import { ensureEmbeddedHub } from '../adapters/git/embeddedHub.ts';
+import { checkGitVersion, gitText, tryGit } from '../adapters/git/run.ts';
+import { openGitStore } from '../adapters/git/store.ts';
+import { openWorktrees } from '../adapters/git/worktrees.ts';
+import { createSystemClock } from '../adapters/system/clock.ts';
+import { openLocal } from '../adapters/system/local.ts';
+import { builtPrograms } from '../adapters/system/programs.ts';
+import { packageVersion } from '../adapters/system/version.ts';
+import { createSupervisor } from '../adapters/system/supervisor.ts';
+import { CambiumError } from '../errors.ts';
+import { isId, proposeId } from '../model/ids.ts';
+import { FLEET_REF } from '../model/layout.ts';
+import { openAges } from '../observe/ages.ts';
+import { createChainReader } from '../observe/chains.ts';
+import type { ChainReader } from '../observe/chains.ts';
+import { createFleetReader } from '../observe/fleet.ts';
+import type { FleetReader } from '../observe/fleet.ts';
+import { openHubMirror } from '../observe/hubMirror.ts';
+import type { HubMirror } from '../observe/hubMirror.ts';
+import { createTaskIndex } from '../observe/taskIndex.ts';
+import type { Checkout } from '../ports/checkout.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Hub } from '../ports/hub.ts';
+import type { Local } from '../ports/local.ts';
+import type { Supervisor } from '../ports/process.ts';
+import type { Store } from '../ports/store.ts';
+import type { Worktrees } from '../ports/worktrees.ts';
+import { bootstrapEmbedded } from './bootstrap.ts';
+
+export interface Clone {
+  /** Top of the work tree; null in a bare clone. */
+  readonly root: string | null;
+  readonly gitDir: string;
+  readonly commonDir: string;
+  /** `<git common dir>/cambium`: what must outlive `.cambium/`. */
+  readonly stateDir: string;
+  /** `.cambium/` of the work tree: worktrees, spawn logs. */
+  readonly workDir: string;
+  readonly branch: string;
+  /** The remote that is the hub; null while the hub is the embedded one. */
+  readonly remote: string | null;
+  readonly store: Store;
+  readonly hub: Hub;
+  readonly mirror: HubMirror;
+  readonly clock: Clock;
+  readonly local: Local;
+  readonly supervisor: Supervisor;
+  readonly reader: ChainReader;
+  readonly fleets: FleetReader;
+  readonly worktrees: Worktrees;
+  readonly version: string;
+  checkout(): Checkout;
+  close(): Promise<void>;
+}
+
+export interface GitPlace {
+  readonly root: string | null;
+  readonly gitDir: string;
+  readonly commonDir: string;
+  readonly settings: ReadonlyMap<string, string>;
+  /** Branch that HEAD is on; null when detached. */
+  readonly head: string | null;
+}
+
+/** Finds the repository around `cwd`. Throws `not-a-workspace`, `git-missing`, `git-too-old`. */
+export async function findPlace(cwd: string): Promise<GitPlace> {
+  const found = await tryGit(['rev-parse', '--path-format=absolute', '--absolute-git-dir', '--git-common-dir', '--is-bare-repository'], { cwd });
+  if (found.code !== 0) {
+    await checkGitVersion();
+    throw new CambiumError('not-a-workspace', `${cwd} is not inside a git repository.`, { hint: 'Run `cambium init` to make a workspace here, or `cambium clone <url>` to join one.' });
+  }
+  const [gitDir = '', commonDir = '', bare = ''] = found.stdout.toString('utf8').trim().split('\n');
+  const [root, config, head] = await Promise.all([
+    bare === 'true' ? null : gitText(['rev-parse', '--path-format=absolute', '--show-toplevel'], { cwd }),
+    tryGit(['config', '-z', '--get-regexp', '^cambium\\.'], { cwd }),
+    tryGit(['symbolic-ref', '--quiet', '--short', 'HEAD'], { cwd }),
+  ]);
+  const settings = config.stdout.toString('utf8').split('\0').filter((line) => line !== '').map((line): [string, string] => {
+    const at = line.indexOf('\n');
+    return [line.slice(0, at), line.slice(at + 1)];
+  });
+  return { root, gitDir, commonDir, settings: new Map(settings), head: head.code === 0 ? head.stdout.toString('utf8').trim() : null };
+}
+
+export interface OpenOptions {
+  readonly cwd?: string;
+}
+
+/** Opens the clone around the current folder with its hub: the joined remote, or the embedded one. */
+export async function openClone({ cwd = process.cwd() }: OpenOptions = {}): Promise<Clone> {
+  const place = await findPlace(cwd);
+  const remote = place.settings.get('cambium.hub') ?? null;
+  const branch = place.settings.get('cambium.branch') ?? (await workspaceBranch(place));
+  const clone = await wire(place, remote, branch);
+  if (remote === null) await bootstrapEmbedded(clone, place);
+  else if (!clone.mirror.known().refs.has(FLEET_REF)) await requireMarker(clone);
+  return clone;
+}
+
+async function workspaceBranch({ root, gitDir, head }: GitPlace): Promise<string> {
+  const config = await tryGit(['cat-file', '-e', 'HEAD:cambium.yaml'], { gitDir });
+  if (config.code === 0) return head ?? 'main';
+  throw new CambiumError('not-a-workspace', `${root ?? gitDir} is not a cambium workspace: its HEAD has no cambium.yaml.`, { hint: 'Run `cambium init` here to make it one.' });
+}
+
+/** Connects ports and adapters; asks no hub. */
+export async function wire(place: GitPlace, remote: string | null, branch: string): Promise<Clone> {
+  const { root, gitDir, commonDir } = place;
+  const stateDir = join(commonDir, 'cambium');
+  const workDir = root === null ? join(stateDir, 'work') : join(root, '.cambium');
+  const store = await openGitStore({ gitDir });
+  const local = openLocal(join(stateDir, 'local'));
+  const clock = createSystemClock();
+  const url = remote === null ? await ensureEmbeddedHub(commonDir, branch) : remote;
+  const hub = openGitHub({ gitDir, url, ...(remote === null ? {} : { remote }) });
+  const mirror = await openHubMirror({ store, hub, branch, trackingRef: remote === null ? null : `refs/remotes/${remote}/${branch}` });
+  const reader = createChainReader(store);
+  const index = await openIndex(store, local);
+  const ages = await openAges(local, store, openAdditions(gitDir));
+  return {
+    root, gitDir, commonDir, stateDir, workDir, branch, remote, store, hub, mirror, clock, local, reader,
+    supervisor: createSupervisor({ programs: builtPrograms() }),
+    fleets: createFleetReader({ store, chains: reader, index: index.index, ages }),
+    worktrees: openWorktrees(gitDir, join(workDir, 'worktrees')),
+    version: packageVersion(),
+    checkout: () => openCheckout({ root, gitDir, commonDir, branch, store, halfSavedMs: 2_000, settleMs: 100, clock }),
+    async close() {
+      await index.save();
+      await store.close();
+    },
+  };
+}
+
+/** The parsed tasks of the last command, so that the next one reads only what changed. */
+async function openIndex(store: Store, local: Local): Promise<{ readonly index: ReturnType<typeof createTaskIndex>; save(): Promise<void> }> {
+  const index = createTaskIndex(store);
+  const before = await local.read('task-index');
+  if (typeof before === 'string') index.import(before);
+  const loaded = typeof before === 'string' ? before : '';
+  return {
+    index,
+    async save() {
+      const now = index.export();
+      if (now !== loaded) await local.write('task-index', now);
+    },
+  };
+}
+
+async function requireMarker(clone: Clone): Promise<void> {
+  const view = await clone.mirror.refresh();
+  if (view.refs.has(FLEET_REF)) return;
+  throw new CambiumError('hub-not-joined', `The remote ${clone.remote} is not a hub: it has no ${FLEET_REF}.`, { hint: `Run \`cambium join ${clone.hub.url}\` to make it one. Nothing was pushed.` });
+}
+
+/** The node name a person gave, or the one this clone goes by. */
+export function nodeName(place: Pick<GitPlace, 'settings'>, asked: string | undefined): string {
+  const name = asked ?? process.env['CAMBIUM_NODE'] ?? place.settings.get('cambium.node') ?? hostName();
+  if (isId(name)) return name;
+  throw new CambiumError('usage', `${name} is no good node name.`, { hint: `Use lower-case letters, digits, - and _: ${proposeId(name)}` });
+}
+
+export function hostName(): string {
+  return proposeId(hostname().split('.')[0] ?? 'node');
+}
+
+export async function nodeOf(clone: Clone, node: string, incarnation: string): Promise<Node> {
+  const { process: self, machine } = await clone.supervisor.self();
+  const identity: NodeIdentity = { node, incarnation, machine, bootId: self.boot_id, process: self };
+  const { store, hub, mirror, clock, local, supervisor, version } = clone;
+  return { identity, store, hub, mirror, clock, local, supervisor, version };
+}

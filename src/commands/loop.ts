@@ -1,0 +1,75 @@
+/** Wires one node's loop for `up`, `cycle` and `sync`. */
+import { join } from 'node:path';
+import { createHeart } from '../act/heartbeat.ts';
+import type { Node } from '../act/node.ts';
+import type { Workshop } from '../act/run/workshop.ts';
+import { createProviders } from '../adapters/providers/registry.ts';
+import { CambiumError } from '../errors.ts';
+import type { FleetConfig } from '../model/config.ts';
+import type { Loop } from '../cycle/loop.ts';
+import { freshState } from '../cycle/state.ts';
+import { nodeRef } from '../model/layout.ts';
+import type { Run } from '../model/run.ts';
+import { fenceDeadlineMs } from '../model/lease.ts';
+import { DEFAULT_CONFIG } from '../observe/fleetConfig.ts';
+import { agentNamed, agentsOf } from '../orient/agents.ts';
+import type { Provider } from '../ports/provider.ts';
+import type { Clone } from './compose.ts';
+import type { Lives } from './lives.ts';
+
+export interface LoopOptions {
+  readonly clone: Clone;
+  readonly node: Node;
+  readonly lives: Lives;
+  readonly agents: readonly string[] | null;
+  readonly say: Workshop['say'];
+}
+
+/** Throws `node-taken` when another clone beats under this name. */
+export async function openLoop({ clone, node, lives, agents, say }: LoopOptions): Promise<Loop> {
+  const view = await clone.mirror.refresh();
+  const fleet = await clone.fleets.read(view);
+  const state = freshState(fleet.config.timings.fetchMs);
+  state.fleet = fleet;
+  const tip = view.refs.get(nodeRef(node.identity.node)) ?? null;
+  await requireOwnName(clone, node, lives, tip);
+  const config = (): FleetConfig => state.fleet?.config ?? DEFAULT_CONFIG;
+  const providers = providersOf(config);
+  const shop: Workshop = {
+    node, reader: clone.reader, worktrees: clone.worktrees, say, config,
+    get providers() {
+      return providers();
+    },
+    scratch: (spawn) => join(clone.workDir, 'spawns', spawn),
+    fleet: () => state.fleet ?? fleet,
+    agent: (id) => agentNamed(config(), id),
+    fenceAtMs: (run) => fenceDeadlineMs(state.renewed.get(`${run.task}.${run.epoch}`) ?? 0, run.ttlMs),
+  };
+  for (const key of await clone.local.list('runs/')) {
+    const run = (await clone.local.read(key)) as Run;
+    state.runs.set(run.task, run);
+  }
+  return {
+    shop, fleets: clone.fleets, checkout: clone.checkout(), heart: createHeart(node, clone.reader, tip), state,
+    pastIncarnations: lives.past, agents: () => agentsOf(config(), node.identity.node, agents),
+  };
+}
+
+/** Command providers are defined in cambium.yaml, which is reloaded live. */
+function providersOf(config: () => FleetConfig): () => ReadonlyMap<string, Provider> {
+  let built: { readonly from: FleetConfig['providers']; readonly providers: ReadonlyMap<string, Provider> } | null = null;
+  return () => {
+    const from = config().providers;
+    if (built?.from !== from) built = { from, providers: createProviders(from) };
+    return built.providers;
+  };
+}
+
+async function requireOwnName(clone: Clone, node: Node, lives: Lives, tip: string | null): Promise<void> {
+  if (tip === null) return;
+  const { heartbeat } = await clone.reader.node(tip);
+  if (heartbeat === null || [node.identity.incarnation, ...lives.past].includes(heartbeat.record.incarnation)) return;
+  throw new CambiumError('node-taken', `The name ${node.identity.node} belongs to another clone of this fleet (${heartbeat.record.version}, beat ${heartbeat.record.seq}).`, {
+    hint: 'Start this one under a name of its own: `cambium up --node <name>`.',
+  });
+}

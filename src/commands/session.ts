@@ -1,0 +1,71 @@
+/** What most commands need: the clone, its fleet as fresh as can be had, and who acts. */
+import { join } from 'node:path';
+import type { Node } from '../act/node.ts';
+import { daemonOwner } from '../adapters/system/daemonLock.ts';
+import { CambiumError } from '../errors.ts';
+import { machineSignature } from '../model/message.ts';
+import type { Signature } from '../model/git.ts';
+import { isAgentId } from '../model/ids.ts';
+import type { Fleet } from '../model/snapshot.ts';
+import { findPlace, nodeName, nodeOf, openClone } from './compose.ts';
+import type { Clone } from './compose.ts';
+
+export interface Session {
+  readonly clone: Clone;
+  readonly node: Node;
+  readonly fleet: Fleet;
+  /** Set when the hub could not be asked and the fleet is what this clone last saw. */
+  readonly stale: string | null;
+}
+
+/** True while a daemon serves this clone: it keeps the local view fresh and the checkout up to date. */
+export async function daemonRuns(clone: Pick<Clone, 'stateDir'>): Promise<boolean> {
+  return (await daemonOwner(join(clone.stateDir, 'daemon'))) !== null;
+}
+
+export interface SessionOptions {
+  readonly node?: string | undefined;
+  /** Reading commands answer from what is known when the hub is away; others need it. */
+  readonly needsHub: boolean;
+}
+
+/** Runs the body with an open clone and always closes it. */
+export async function withSession<T>(options: SessionOptions, body: (session: Session) => Promise<T>): Promise<T> {
+  const clone = await openClone();
+  try {
+    const place = await findPlace(process.cwd());
+    const node = await nodeOf(clone, nodeName(place, options.node), clone.clock.ulid());
+    const stale = await refresh(clone, options.needsHub);
+    const view = clone.mirror.known();
+    if (view.main === null) throw new CambiumError('hub-not-joined', `The hub has no branch ${clone.branch}.`, { hint: 'Run `cambium join <url>` in a workspace to set it up.' });
+    return await body({ clone, node, fleet: await clone.fleets.read(view), stale });
+  } finally {
+    await clone.close();
+  }
+}
+
+/** A running daemon has asked the hub seconds ago; reading what it keeps costs no network. */
+async function refresh(clone: Clone, needsHub: boolean): Promise<string | null> {
+  if (!needsHub && (await daemonRuns(clone))) return null;
+  try {
+    await clone.mirror.refresh();
+    return null;
+  } catch (error) {
+    if (needsHub || !(error instanceof CambiumError) || (error.code !== 'hub-away' && error.code !== 'hub-denied')) throw error;
+    return error.message;
+  }
+}
+
+/** Who does what a person's command asks: the person, or the agent that CAMBIUM_AGENT names. */
+export async function actor({ clone }: Session): Promise<Signature> {
+  const agent = process.env['CAMBIUM_AGENT'];
+  if (agent !== undefined && isAgentId(agent)) return machineSignature(agent, 'agent', clone.clock.now());
+  return clone.checkout().person();
+}
+
+export function agentOf(asked: string | undefined): string {
+  const agent = asked ?? process.env['CAMBIUM_AGENT'];
+  if (agent === undefined) throw new CambiumError('usage', 'Which agent acts?', { hint: 'Add `--agent worker-1`, or set CAMBIUM_AGENT.' });
+  if (isAgentId(agent)) return agent;
+  throw new CambiumError('usage', `${agent} is no good agent id.`, { hint: 'Use lower-case letters, digits, - and _; some words are reserved.' });
+}

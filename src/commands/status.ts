@@ -1,0 +1,68 @@
+/** `cambium status`: is all well, what runs, what is stuck and why, what is next. */
+import { orient } from '../orient/situation.ts';
+import type { TaskSituation, TaskState } from '../orient/situation.ts';
+import { paint, plain, table } from './output.ts';
+import type { Answer } from './output.ts';
+import { daemonRuns, withSession } from './session.ts';
+import type { Session } from './session.ts';
+import { quarantineText, staleText, summary } from './taskShow.ts';
+import { readOutbox } from '../act/outbox.ts';
+import type { Quarantined } from '../model/task.ts';
+
+interface DaemonRecord {
+  readonly node: string;
+  readonly agents: readonly string[];
+  readonly offline: string | null;
+  readonly blocked: string | null;
+  readonly notes: readonly string[];
+  readonly held: readonly Quarantined[];
+  readonly skipped: readonly (readonly [string, string])[];
+  readonly parked: readonly (readonly [string, string])[];
+}
+
+export function statusCommand(): Promise<Answer> {
+  return withSession({ needsHub: false }, async (session) => {
+    const { clone, fleet } = session;
+    const { tasks, ready } = orient(fleet, clone.clock.now().toISOString());
+    const running = await daemonRuns(clone);
+    const daemon = running ? ((await clone.local.read('daemon')) as DaemonRecord | null | undefined) ?? null : null;
+    const unanswered = (await readOutbox(session.node)).length;
+    const of = (...states: TaskState[]): TaskSituation[] => [...tasks.values()].filter(({ state }) => states.includes(state));
+    const counts = Object.fromEntries((['ready', 'held', 'waiting', 'input', 'review', 'blocked', 'done', 'failed', 'cancelled'] as const).map((state) => [state, of(state).length]));
+    const nodes = [...fleet.nodes].map(([node, { heartbeat }]) => ({ node, version: heartbeat?.record.version ?? null, beat: heartbeat?.record.seq ?? null, claims: heartbeat?.record.claims.length ?? 0 }));
+    const data = {
+      hub: { url: clone.hub.url, embedded: clone.remote === null, branch: clone.branch, main: fleet.main.commit }, node: session.node.identity.node,
+      daemon: daemon ?? (running ? {} : null), counts, running: of('held').map(summary), problems: of('input', 'review', 'failed', 'blocked').map(summary), ready: ready.map(({ task }) => task.id),
+      nodes, quarantine: fleet.quarantine, outbox: unanswered, stale: session.stale,
+    };
+    return { data, text: statusText(session, data.counts, daemon, running, of, ready, nodes, unanswered) };
+  });
+}
+
+function statusText(session: Session, counts: Readonly<Record<string, number>>, daemon: DaemonRecord | null, running: boolean, of: (...states: TaskState[]) => TaskSituation[], ready: readonly TaskSituation[], nodes: readonly { readonly node: string; readonly beat: number | null; readonly claims: number }[], unanswered: number): string {
+  const { clone, fleet } = session;
+  const hub = clone.remote === null ? 'embedded hub' : clone.hub.url;
+  const stuck = of('input', 'review', 'failed', 'blocked');
+  const lines = [
+    `${paint('cambium', 1)} ${clone.version} · ${hub} · ${clone.branch} @ ${fleet.main.commit.slice(0, 8)} · daemon ${running ? `running as ${daemon?.node ?? session.node.identity.node}` : 'not running (`cambium up`)'}`,
+    Object.entries(counts).filter(([, count]) => count > 0).map(([state, count]) => `${count} ${state}`).join(' · ') || 'no tasks yet: drop a Markdown file into tasks/',
+  ];
+  const held = of('held');
+  if (held.length > 0) lines.push('', paint('Running', 1), table(held.map(({ task, chain }) => [`  ${task.id}`, `${chain?.record.agent ?? '?'} on ${chain?.record.node ?? '?'}`, `epoch ${chain?.record.epoch}`, `attempt ${chain?.record.attempt}`, `since ${chain?.record.claimed_at ?? ''}`])));
+  if (stuck.length > 0) lines.push('', paint('Needs somebody', 1), ...stuck.flatMap((task) => [`  ${task.task.id}  ${task.state}${task.reasons[0] === undefined ? '' : `: ${plain(task.reasons[0])}`}`, ...(mendOf(task) === null ? [] : [`    → ${mendOf(task)}`])]));
+  if (ready.length > 0) lines.push('', `${paint('Next', 1)}  ${ready.slice(0, 5).map(({ task }) => task.id).join(', ')}${ready.length > 5 ? `, and ${ready.length - 5} more` : ''}`);
+  if (nodes.length > 0) lines.push('', paint('Nodes', 1), table(nodes.map(({ node, beat, claims }) => [`  ${node}`, beat === null ? 'no heartbeat' : `beat ${beat}`, `${claims} claim${claims === 1 ? '' : 's'}`])));
+  const notes = [
+    ...(daemon?.offline === undefined || daemon.offline === null ? [] : [`The hub is away: ${daemon.offline}`]),
+    ...(daemon?.blocked === undefined || daemon.blocked === null ? [] : [`Your checkout is left alone: ${daemon.blocked}`]),
+    ...(daemon?.notes ?? []), ...(daemon?.skipped ?? []).map(([path, reason]) => `${path} is left as it is: ${reason}`),
+    ...(unanswered === 0 ? [] : [`${unanswered} push${unanswered === 1 ? '' : 'es'} without an answer yet`]),
+  ];
+  if (notes.length > 0) lines.push('', ...notes.map((note) => `Note: ${plain(note)}`));
+  return [...lines, ...quarantineText([...fleet.quarantine, ...(daemon?.held ?? [])]), ...staleText(session)].join('\n');
+}
+
+function mendOf({ task, state, reasons }: TaskSituation): string | null {
+  if (reasons[1] !== undefined) return plain(reasons[1]);
+  return state === 'failed' ? `Read ${task.path.replace(/\.md$/, '.result.md')}, then \`cambium task retry ${task.id}\`.` : null;
+}

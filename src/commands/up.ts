@@ -1,0 +1,99 @@
+/** `cambium up`: the daemon. One per clone; it watches, cycles and runs the agents that cambium.yaml gives to this node. */
+import { join } from 'node:path';
+import { acquireDaemonLock } from '../adapters/system/daemonLock.ts';
+import { createWatcher } from '../adapters/system/watcher.ts';
+import { checkClone, probeHub } from '../adapters/git/probe.ts';
+import { gitText } from '../adapters/git/run.ts';
+import { CambiumError } from '../errors.ts';
+import { createDaemon } from '../cycle/daemon.ts';
+import type { PassReport } from '../cycle/pass.ts';
+import { STATE_PATHS } from '../model/layout.ts';
+import { findPlace, nodeName, nodeOf, openClone } from './compose.ts';
+import type { Clone } from './compose.ts';
+import { endLife, openLives } from './lives.ts';
+import { openLoop } from './loop.ts';
+import { describeStart, describeStop, eventLine } from './upText.ts';
+import type { Loop } from '../cycle/loop.ts';
+
+export interface UpOptions {
+  readonly node?: string | undefined;
+  readonly agents?: string | undefined;
+  readonly untilIdle?: boolean | undefined;
+  readonly idle?: number | undefined;
+  readonly onExit?: 'release' | 'keep' | undefined;
+  readonly json: boolean;
+}
+
+/** Runs until it is stopped or idle. Throws `daemon-running`, `node-taken`, `hub-rewritten`, `hub-unfit`. */
+export async function up(options: UpOptions): Promise<void> {
+  const clone = await openClone();
+  const lock = await acquireDaemonLock(join(clone.stateDir, 'daemon'));
+  if ('heldBy' in lock) {
+    throw new CambiumError('daemon-running', `A daemon (pid ${lock.heldBy.pid}) already serves this clone.`, { hint: 'Look at it with `cambium status`, or stop it with Ctrl-C where it runs.' });
+  }
+  try {
+    await serve(clone, options);
+  } finally {
+    await lock.release();
+    await clone.close();
+  }
+}
+
+async function serve(clone: Clone, options: UpOptions): Promise<void> {
+  const place = await findPlace(process.cwd());
+  const { process: self, machine } = await clone.supervisor.self();
+  const lives = await openLives(clone.local, machine, self, clone.clock.ulid());
+  const node = await nodeOf(clone, nodeName(place, options.node), lives.incarnation);
+  await requireFitHub(clone, node.identity.node);
+  const say = (event: string, fields: Readonly<Record<string, unknown>> = {}): void => void process.stdout.write(`${eventLine(clone.clock.now(), event, fields, options.json)}\n`);
+  const loop = await openLoop({ clone, node, lives, agents: options.agents?.split(',').map((id) => id.trim()).filter((id) => id !== '') ?? null, say });
+  if (options.node !== undefined && place.settings.get('cambium.node') === undefined) await gitText(['config', 'cambium.node', options.node], { gitDir: clone.gitDir });
+  await loop.checkout.recover();
+  const watcher = createWatcher({ root: clone.root ?? clone.stateDir, paths: clone.root === null ? [] : [...STATE_PATHS], ignore: ['tasks/archive/**', '**/node_modules/**'], settleMs: loop.shop.config().timings.settleMs, rescanMs: loop.shop.config().timings.rescanMs });
+  const idleMs = options.untilIdle === true ? 0 : (options.idle ?? null);
+  const watch = createAnnouncer(clone, loop, options);
+  const daemon = createDaemon(loop, watcher, { idleMs, onExit: options.onExit ?? 'release', onPass: watch.onPass });
+  const stop = (): void => daemon.stop();
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  if (!options.json) process.stdout.write(`${describeStart(clone, loop)}\n`);
+  try {
+    await daemon.run();
+  } catch (error) {
+    if (error instanceof CambiumError && error.code === 'node-taken') await endLife(clone.local, lives);
+    throw error;
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+    await clone.local.remove('daemon');
+  }
+  if (!options.json) process.stdout.write(`${await describeStop(clone, loop, watch.landed())}\n`);
+}
+
+async function requireFitHub(clone: Clone, node: string): Promise<void> {
+  const checked = clone.remote === null ? { fit: true as const } : await checkClone({ gitDir: clone.gitDir, url: clone.hub.url, remote: clone.remote });
+  const verdict = checked.fit ? await probeHub({ hub: clone.hub, store: clone.store, node, nonce: clone.clock.ulid() }) : checked;
+  if (!verdict.fit) throw new CambiumError(verdict.code, verdict.reason, { hint: verdict.hint });
+}
+
+/** Tells the person when the fleet comes to rest, and leaves a record that `cambium status` reads. */
+function createAnnouncer(clone: Clone, loop: Loop, options: UpOptions): { onPass(report: PassReport): Promise<void>; landed(): ReadonlySet<string> } {
+  const landed = new Set<string>();
+  const before = new Set(loop.state.fleet?.results.keys());
+  let last = '';
+  let resting = false;
+  return {
+    landed: () => landed,
+    async onPass(report) {
+      for (const task of loop.state.fleet?.results.keys() ?? []) if (!before.has(task)) landed.add(task);
+      const { checkout, skipped, parked, offline } = loop.state;
+      const record = { node: loop.shop.node.identity.node, agents: loop.agents().map(({ id }) => id), offline, blocked: checkout.blocked, notes: checkout.notes, held: checkout.held, skipped: [...skipped], parked: [...parked] };
+      const text = JSON.stringify(record);
+      if (text !== last) await clone.local.write('daemon', record);
+      last = text;
+      const rests = report.idle && report.settled && !report.progress;
+      if (rests && !resting && options.untilIdle !== true && !options.json) process.stdout.write(`${await describeStop(clone, loop, landed)}\n`);
+      resting = rests;
+    },
+  };
+}

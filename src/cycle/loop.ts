@@ -1,0 +1,18 @@
+/** The parts of one node's loop, wired once and handed to every step of a pass. */
+import type { Heart } from '../act/heartbeat.ts';
+import type { Workshop } from '../act/run/workshop.ts';
+import type { LocalAgent } from '../model/snapshot.ts';
+import type { FleetReader } from '../observe/fleet.ts';
+import type { Checkout } from '../ports/checkout.ts';
+import type { LoopState } from './state.ts';
+
+export interface Loop {
+  readonly shop: Workshop;
+  readonly fleets: FleetReader;
+  readonly checkout: Checkout;
+  readonly heart: Heart;
+  readonly state: LoopState;
+  /** Earlier lives of this clone, whose claims are given back at once (P4.1). */
+  readonly pastIncarnations: readonly string[];
+  agents(): readonly LocalAgent[];
+}

@@ -1,0 +1,38 @@
+/** What a node remembers between passes. Losing it costs time, never correctness: everything that must last is on disk. */
+import type { CheckoutView } from '../act/checkout.ts';
+import { NO_CHECKOUT } from '../act/checkout.ts';
+import type { TaskId } from '../model/ids.ts';
+import type { LeaseWatches } from '../model/lease.ts';
+import type { Run } from '../model/run.ts';
+import type { Fleet } from '../model/snapshot.ts';
+
+export interface LoopState {
+  fleet: Fleet | null;
+  leases: LeaseWatches;
+  unlandedBefore: ReadonlySet<TaskId>;
+  openEndsBefore: ReadonlySet<TaskId>;
+  runs: Map<TaskId, Run>;
+  /** Boot-time ms at which the last good renewal of a claim began, by `<task>.<epoch>`. */
+  renewed: Map<string, number>;
+  /** Claims that the last good heartbeat named, as `<task>.<epoch>.<oid>` lines. */
+  beaten: string | null;
+  nextBeatMs: number;
+  fetchPeriodMs: number;
+  checkout: CheckoutView;
+  /** Paths that advance left alone, with the reason, until they agree again. */
+  skipped: ReadonlyMap<string, string>;
+  /** Rescues already made, by content, so that one conflict is kept once. */
+  rescued: Set<string>;
+  parked: ReadonlyMap<TaskId, string>;
+  claiming: boolean;
+  offline: string | null;
+}
+
+export function freshState(fetchMs: number): LoopState {
+  return {
+    fleet: null, leases: new Map(), unlandedBefore: new Set(), openEndsBefore: new Set(), runs: new Map(), renewed: new Map(), beaten: null,
+    nextBeatMs: 0, fetchPeriodMs: fetchMs, checkout: NO_CHECKOUT, skipped: new Map(), rescued: new Set(), parked: new Map(), claiming: true, offline: null,
+  };
+}
+
+export const renewalKey = ({ task, epoch }: { readonly task: TaskId; readonly epoch: number }): string => `${task}.${epoch}`;

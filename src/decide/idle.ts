@@ -1,0 +1,37 @@
+/** Whether anything is left that this node does or could come to run. Pure. */
+import { chainState, isTerminal } from '../model/claim.ts';
+import type { Snapshot } from '../model/snapshot.ts';
+import type { Situation, TaskSituation } from '../orient/situation.ts';
+import { misfit } from './claims.ts';
+
+/**
+ * True when nothing is ready or held, here or on another node, that one of this node's agents could run, and
+ * nothing waits for such a task. A task that waits for a person or for a time to come is not waited for, save
+ * the short back-off after a failed attempt.
+ */
+export function isIdle(snapshot: Snapshot, situation: Situation): boolean {
+  if (snapshot.runs.length > 0) return false;
+  const live = new Set([...situation.tasks.values()].filter((task) => isMoving(task, snapshot.now)).map(({ task }) => task.id));
+  return [...situation.tasks.values()].every((task) => !couldRun(snapshot, task) || !(live.has(task.task.id) || waitsForMoving(situation, task, live)));
+}
+
+function couldRun({ self, fleet }: Snapshot, task: TaskSituation): boolean {
+  return self.agents.some((agent) => misfit(agent, task, fleet.config.defaults.provider) === null);
+}
+
+function isMoving({ state, task, chain, result }: TaskSituation, now: string): boolean {
+  if (state === 'ready' || state === 'held') return true;
+  // Ended in the chain and not yet on main: a push about to be healed.
+  if (result === undefined && chain !== undefined && isTerminal(chainState(chain))) return true;
+  return state === 'waiting' && (task.notBefore === undefined || task.notBefore <= now);
+}
+
+/** Blocked, and every dependency that is not done may still become so. */
+function waitsForMoving(situation: Situation, task: TaskSituation, live: ReadonlySet<string>, seen: ReadonlySet<string> = new Set()): boolean {
+  if (task.state !== 'blocked' || seen.has(task.task.id) || task.task.dependsOn.length === 0) return false;
+  return task.task.dependsOn.every((id) => {
+    const dependency = situation.tasks.get(id);
+    if (dependency === undefined) return false;
+    return dependency.state === 'done' || live.has(id) || waitsForMoving(situation, dependency, live, new Set([...seen, task.task.id]));
+  });
+}

@@ -1,0 +1,104 @@
+/** The fleet's settings as `cambium.yaml` says them, with defaults filled in, and the hub's marker. Pure nouns. */
+import type { AgentId, NodeName } from './ids.ts';
+
+export interface Timings {
+  /** How long a silent claim is honoured. */
+  readonly ttlMs: number;
+  readonly heartbeatMs: number;
+  readonly fetchMs: number;
+  readonly rescanMs: number;
+  readonly settleMs: number;
+  readonly halfSavedMs: number;
+  /** From the polite to the hard end of a process; fits in TTL/6 (PROTOCOL P4.4). */
+  readonly graceMs: number;
+  /** A conversational provider that says nothing for so long hangs. */
+  readonly silenceMs: number;
+  readonly idleMs: number;
+}
+
+export interface Defaults {
+  readonly provider: string;
+  readonly maxAttempts: number;
+  readonly timeoutMinutes: number;
+}
+
+export interface FleetLimits {
+  readonly agentsPerNode: number;
+  readonly spawnDepth: number;
+  /** Null: no limit. */
+  readonly usdPerDay: number | null;
+}
+
+/** Globs (model/glob.ts) of what a role may change; `{agent}` stands for the agent's id. Protected paths always win. */
+export interface RoleScope {
+  readonly write: readonly string[];
+  readonly except: readonly string[];
+  /** May be created there, never changed. */
+  readonly add: readonly string[];
+}
+
+export interface AgentConfig {
+  readonly role: string;
+  /** The node that runs it; `*` is any node. */
+  readonly node: NodeName | '*';
+  readonly provider: string;
+  readonly model: string | null;
+  /** Providers to turn to, in order, while the first is parked. */
+  readonly fallback: readonly string[];
+  readonly capabilities: readonly string[];
+  readonly constitution: string | null;
+  readonly sandbox: string;
+}
+
+/** A second repository that tasks may work in (PROTOCOL P7). */
+export interface ProjectConfig {
+  readonly url: string;
+  readonly branch: string;
+  readonly return: 'push' | 'review' | 'merge';
+  /** Scripts, run one after the other in a fresh worktree. */
+  readonly setup: readonly string[];
+}
+
+/** An agent CLI as an argument vector; `{prompt_file}` and its like are filled in at the start. */
+export interface ProviderConfig {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface ScheduleConfig {
+  readonly id: string;
+  readonly cron: string;
+  /** What else the schedule says. */
+  readonly [key: string]: unknown;
+}
+
+export interface FleetConfig {
+  readonly schema: 'cambium.fleet/1';
+  readonly branch: string;
+  readonly timings: Timings;
+  readonly defaults: Defaults;
+  readonly limits: FleetLimits;
+  readonly roles: Readonly<Record<string, RoleScope>>;
+  readonly protectedPaths: readonly string[];
+  readonly agents: Readonly<Record<AgentId, AgentConfig>>;
+  /** `merged`: verify runs again on the merged tree. */
+  readonly landing: { readonly verify: 'worktree' | 'merged' };
+  readonly projects: Readonly<Record<string, ProjectConfig>>;
+  readonly providers: Readonly<Record<string, ProviderConfig>>;
+  readonly schedules: readonly ScheduleConfig[];
+  /** Top-level keys that this version does not know, kept. */
+  readonly extra: Readonly<Record<string, unknown>>;
+}
+
+/** `fleet.json` on `refs/cambium/fleet`: a remote without it is never pushed to (docs/formats.md). */
+export interface FleetRecord {
+  readonly schema: 'cambium.hub/1';
+  readonly fleet: string;
+  /** The arrangement of refs and files; a reader refuses a newer one. */
+  readonly format: number;
+  /** Raised by a restore of the hub (PROTOCOL P8). */
+  readonly generation: number;
+  readonly branch: string;
+  readonly created: string;
+  readonly [key: string]: unknown;
+}

@@ -1,0 +1,83 @@
+/**
+ * A run: this node's work on one claimed task, from the win to the end of the claim. It is kept as a durable
+ * local record, so that a restarted daemon goes on where the old one died.
+ *
+ *   preparing  the worktree is made and the provider started. → working
+ *   working    the provider runs under its supervisor. Ends well → verifying or landing; badly → ending
+ *   verifying  the node runs the task's `verify`. Green → landing; red → preparing (another turn) or ending
+ *   landing    work and result go to main in one push. Conflict → preparing (once), then ending
+ *   ending     the claim is released, failed or handed to a person; work is kept on wip. → gone
+ *   fenced     the claim is no longer ours: the agent is stopped, its work goes to stale. → gone
+ */
+import type { AgentId, Oid, TaskId } from './ids.ts';
+import type { Criterion, Usage } from './task.ts';
+
+export type RunPhase = 'preparing' | 'working' | 'verifying' | 'landing' | 'ending' | 'fenced';
+
+/** How a run ends when it does not land as done. */
+export type Ending =
+  | { readonly kind: 'retry'; readonly reason: string; readonly backoffMs: number }
+  | { readonly kind: 'failed'; readonly reason: string }
+  | { readonly kind: 'input'; readonly question: string }
+  | { readonly kind: 'release'; readonly reason: string };
+
+export interface Run {
+  readonly task: TaskId;
+  readonly path: string;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly agent: AgentId;
+  /** Tip of the claim chain that this run owns. */
+  readonly claim: Oid;
+  readonly instruction: Oid;
+  readonly ttlMs: number;
+  /** Main commit the worktree was made from. */
+  readonly base: Oid;
+  readonly phase: RunPhase;
+  readonly provider: string;
+  readonly providerVersion: string;
+  readonly model: string | null;
+  /** The spawn under way, and those before it in this run. */
+  readonly spawn: string;
+  readonly spawns: readonly SpawnRecord[];
+  readonly startedAt: string;
+  /** Turns given after a red verify or a scope breach; conflicts at landing, each counted once. */
+  readonly turns: number;
+  readonly conflicts: number;
+  readonly feedback: string | null;
+  readonly report: string;
+  readonly criteria: readonly Criterion[];
+  readonly usage: Usage | null;
+  readonly costUsd: number | null;
+  readonly verify: { readonly command: string; readonly exit: number; readonly seconds: number } | null;
+  readonly ending: Ending | null;
+  /** What the agent made, once it has ended well: the commit keeps it alive under a local ref. */
+  readonly work: { readonly tree: Oid; readonly head: Oid | null; readonly commit: Oid } | null;
+  /** The commit of the work last pushed to wip, so that the same work is not pushed twice. */
+  readonly wip: Oid | null;
+  readonly wipAtMs: number;
+}
+
+export const worktreeName = ({ task, epoch }: Pick<Run, 'task' | 'epoch'>): string => `${task}-${epoch}`;
+
+/** One run of a provider (docs/formats.md, agents/spawns). */
+export interface SpawnRecord {
+  readonly id: string;
+  readonly purpose: 'task' | 'verify';
+  readonly start: string;
+  readonly end: string;
+  readonly outcome: 'succeeded' | 'failed' | 'stopped' | 'fenced' | 'lost';
+  readonly failure: string | null;
+  readonly session: string | null;
+  readonly usage: Usage | null;
+  readonly costUsd: number | null;
+  /** Identity of the supervisor; null when it never started. */
+  readonly process: { readonly boot_id: string; readonly pid: number; readonly start: number } | null;
+}
+
+export const runKey = (task: TaskId, epoch: number): string => `runs/${task}.${epoch}`;
+
+/** Wait before the next attempt: 5 s doubling to 5 min. */
+export function backoffMs(attempt: number): number {
+  return Math.min(5_000 * 2 ** Math.max(0, attempt - 1), 300_000);
+}

@@ -1,0 +1,62 @@
+/** What one pass of the loop saw. Plain data: decisions are pure functions of it. */
+import type { Chain, ClaimRecord } from './claim.ts';
+import type { FleetConfig } from './config.ts';
+import type { AgentId, NodeName, Oid, TaskId } from './ids.ts';
+import type { LeaseWatches } from './lease.ts';
+import type { NodeBreak, NodeHeartbeat } from './node.ts';
+import type { Run } from './run.ts';
+import type { Quarantined, Task, TaskResult } from './task.ts';
+
+export interface FleetNode {
+  readonly tip: Oid;
+  readonly heartbeat: { readonly oid: Oid; readonly record: NodeHeartbeat } | null;
+  readonly breaks: readonly NodeBreak[];
+}
+
+/** The fleet as the hub and the tree tell it. */
+export interface Fleet {
+  readonly main: { readonly commit: Oid; readonly tree: Oid };
+  readonly config: FleetConfig;
+  readonly tasks: ReadonlyMap<TaskId, Task>;
+  readonly results: ReadonlyMap<TaskId, TaskResult>;
+  readonly projections: ReadonlyMap<TaskId, ClaimRecord>;
+  readonly quarantine: readonly Quarantined[];
+  readonly chains: ReadonlyMap<TaskId, Chain>;
+  readonly nodes: ReadonlyMap<NodeName, FleetNode>;
+  /** Ended chains whose main commit is not on main: half-applied pushes, or a torn read. */
+  readonly unlanded: ReadonlySet<TaskId>;
+  /** Context files that a task names and main does not have. */
+  readonly missingContext: ReadonlyMap<TaskId, readonly string[]>;
+  /** Seconds since 1970 at which each task first stood on main, where known. */
+  readonly since: ReadonlyMap<TaskId, number>;
+}
+
+/** An agent that this node runs. */
+export interface LocalAgent {
+  readonly id: AgentId;
+  readonly role: string;
+  readonly capabilities: readonly string[];
+  readonly provider: string;
+  readonly model: string | null;
+}
+
+export interface Snapshot {
+  readonly bootMs: number;
+  readonly now: string;
+  readonly self: {
+    readonly node: NodeName;
+    readonly incarnation: string;
+    /** Earlier lives of this clone, whose claims are released at once (P4.1). */
+    readonly pastIncarnations: readonly string[];
+    readonly agents: readonly LocalAgent[];
+    /** No new claims: the daemon is draining, or fenced, or its hub is halted. */
+    readonly claiming: boolean;
+  };
+  readonly fleet: Fleet;
+  readonly leases: LeaseWatches;
+  readonly runs: readonly Run[];
+  /** Half-applied pushes seen at the fetch before this one, too (P5.3: two successive fetches). */
+  readonly unlandedBefore: ReadonlySet<TaskId>;
+  readonly openEndsBefore: ReadonlySet<TaskId>;
+  readonly fetchPeriodMs: number;
+}

@@ -1,0 +1,87 @@
+/** The fleet as hub and tree tell it at one moment. Unchanged objects are never read twice. */
+import { chainState, isTerminal } from '../model/claim.ts';
+import type { Chain } from '../model/claim.ts';
+import type { FleetConfig } from '../model/config.ts';
+import type { Oid, TaskId } from '../model/ids.ts';
+import { CLAIMS_PREFIX, CONFIG_FILE, NODES_PREFIX } from '../model/layout.ts';
+import type { Fleet, FleetNode } from '../model/snapshot.ts';
+import type { Quarantined, TaskResult } from '../model/task.ts';
+import type { Store } from '../ports/store.ts';
+import type { TaskAges } from './ages.ts';
+import type { ChainReader } from './chains.ts';
+import { DEFAULT_CONFIG, parseFleetConfig } from './fleetConfig.ts';
+import type { HubView } from './hubMirror.ts';
+import type { TaskIndex } from './taskIndex.ts';
+import { entryAt, fileAt, treeOf } from './tree.ts';
+
+export interface FleetReader {
+  /** Throws `hub-not-joined` when the hub has no main yet. */
+  read(view: HubView): Promise<Fleet>;
+}
+
+export interface FleetReaderOptions {
+  readonly store: Store;
+  readonly chains: ChainReader;
+  readonly index: TaskIndex;
+  readonly ages: TaskAges;
+}
+
+export function createFleetReader({ store, chains, index, ages }: FleetReaderOptions): FleetReader {
+  const landed = new Set<Oid>();
+  const readConfig = createConfigReader(store);
+
+  async function isUnlanded(chain: Chain, result: TaskResult | undefined, main: Oid): Promise<boolean> {
+    const { kind, epoch, result: commit } = chain.record;
+    if (commit === undefined || landed.has(chain.tip)) return false;
+    const shows = result !== undefined && result.epoch === epoch;
+    const told = kind === 'reopen' ? !shows : shows;
+    if (!told && !(await store.isAncestor(commit, main))) return true;
+    landed.add(chain.tip);
+    return false;
+  }
+
+  return {
+    async read(view) {
+      const commit = view.main as Oid;
+      const tree = await treeOf(store, commit);
+      const [files, { config, problems }, claims, nodes, since] = await Promise.all([
+        index.read(tree), readConfig(tree), readRefs(view, CLAIMS_PREFIX, (tip) => chains.chain(tip)), readRefs(view, NODES_PREFIX, (tip) => chains.node(tip)), ages.at(commit),
+      ]);
+      const unlanded = new Set<TaskId>();
+      for (const [task, chain] of claims) if (await isUnlanded(chain, files.results.get(task), commit)) unlanded.add(task);
+      const missingContext = new Map<TaskId, readonly string[]>();
+      for (const task of files.tasks.values()) {
+        const ended = files.results.has(task.id) || isTerminal(chainState(claims.get(task.id)));
+        if (ended || task.contextFiles.length === 0) continue;
+        const entries = await Promise.all(task.contextFiles.map((path) => entryAt(store, tree, path)));
+        const missing = task.contextFiles.filter((_, at) => entries[at]?.mode !== '100644' && entries[at]?.mode !== '100755');
+        if (missing.length > 0) missingContext.set(task.id, missing);
+      }
+      const projections = new Map([...files.projections].map(([task, { record }]) => [task, record]));
+      return {
+        main: { commit, tree }, config, tasks: files.tasks, results: files.results, projections, quarantine: [...files.quarantine, ...problems],
+        chains: claims, nodes: nodes as ReadonlyMap<string, FleetNode>, unlanded, missingContext, since,
+      };
+    },
+  };
+}
+
+async function readRefs<T>(view: HubView, prefix: string, read: (tip: Oid) => Promise<T>): Promise<Map<string, T>> {
+  const mine = [...view.refs].filter(([ref]) => ref.startsWith(prefix));
+  return new Map(await Promise.all(mine.map(async ([ref, tip]): Promise<[string, T]> => [ref.slice(prefix.length), await read(tip)])));
+}
+
+/** Reloaded live: a bad edit keeps the last good one, and says where it is bad. */
+function createConfigReader(store: Store): (tree: Oid) => Promise<{ readonly config: FleetConfig; readonly problems: readonly Quarantined[] }> {
+  let last: { readonly blob: Oid | null; readonly config: FleetConfig; readonly problems: readonly Quarantined[] } = { blob: null, config: DEFAULT_CONFIG, problems: [] };
+  return async (tree) => {
+    const file = await fileAt(store, tree, CONFIG_FILE);
+    if (file === null) return { config: DEFAULT_CONFIG, problems: [] };
+    if (file.oid === last.blob) return last;
+    const parsed = parseFleetConfig(file.bytes);
+    last = 'config' in parsed
+      ? { blob: file.oid, config: parsed.config, problems: [] }
+      : { blob: file.oid, config: last.config, problems: parsed.problems.map(({ line, message, hint }) => ({ path: CONFIG_FILE, line, reason: message, mend: hint })) };
+    return last;
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * The hub as this node last accepted it. A refresh lists the hub, fetches what changed, compares it with the
+ * high-water marks and only then advances (PROTOCOL P8): a hub that went backwards is named and never followed.
+ * The mirror refs (`refs/hub/…`) are those marks; they survive a restart.
+ */
+import { CambiumError } from '../errors.ts';
+import type { RefUpdate } from '../model/git.ts';
+import type { Oid } from '../model/ids.ts';
+import {
+  ARCHIVE_PREFIX, CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, LOCKS_PREFIX, NODES_PREFIX, branchRef, mirrorRef, unmirrorRef,
+} from '../model/layout.ts';
+import type { Hub } from '../ports/hub.ts';
+import type { Store } from '../ports/store.ts';
+
+export interface HubView {
+  readonly main: Oid | null;
+  /** Every ref of the hub that the fleet uses. Objects are local for main, claims, nodes, locks and fleet only. */
+  readonly refs: ReadonlyMap<string, Oid>;
+}
+
+export interface HubMirror {
+  readonly branch: string;
+  /** What was last accepted, without asking the hub. */
+  known(): HubView;
+  /** Throws `hub-away`, `hub-denied`, or `hub-rewritten` with the ref that went backwards. */
+  refresh(): Promise<HubView>;
+  /** Takes an accepted push into the view without a round trip. */
+  adopt(updates: readonly RefUpdate[]): Promise<void>;
+}
+
+export interface MirrorOptions {
+  readonly store: Store;
+  readonly hub: Hub;
+  readonly branch: string;
+  /** Also kept at the hub's main, so that a person's `git status` compares with it: `refs/remotes/origin/main`. */
+  readonly trackingRef: string | null;
+}
+
+/** Refs whose objects every node needs; the others (wip, stale, rescue, archive) are fetched when looked into. */
+const NEEDED = [CLAIMS_PREFIX, NODES_PREFIX, LOCKS_PREFIX, FLEET_REF];
+
+/** A listing and the fetch that follows are two moments; a ref that moved in between is listed again. */
+const REFRESH_TRIES_MAX = 5;
+
+export async function openHubMirror(options: MirrorOptions): Promise<HubMirror> {
+  const { store, hub, branch } = options;
+  const main = branchRef(branch);
+  let refs = await readMirror(store);
+  let missing = new Set<string>();
+  const isNeeded = (ref: string): boolean => ref === main || NEEDED.some((prefix) => ref.startsWith(prefix));
+  const view = (): HubView => ({ main: refs.get(main) ?? null, refs });
+
+  async function advance(next: ReadonlyMap<string, Oid>): Promise<void> {
+    const moves = mirrorMoves(refs, next);
+    if (moves.length === 0) return;
+    const tip = next.get(main);
+    const tracking = options.trackingRef !== null && tip !== undefined && tip !== refs.get(main) ? [{ ref: options.trackingRef, to: tip }] : [];
+    await store.updateRefs([...moves, ...tracking], 'cambium: observe');
+    refs = new Map(next);
+  }
+
+  async function refreshOnce(): Promise<HubView> {
+    const listed = onlyOurs(await hub.list(), main);
+    const changed = new Map([...listed].filter(([ref, oid]) => isNeeded(ref) && refs.get(ref) !== oid));
+    await fetchMissing(store, hub, changed);
+    const gone = [...refs.keys()].filter((ref) => isNeeded(ref) && !listed.has(ref));
+    missing = await checkMarks({ store, hub, refs, listed, changed, gone, main, missing });
+    // A mark that is missing once may be a torn listing: it stays until a second listing agrees.
+    const next = new Map(listed);
+    for (const ref of missing) next.set(ref, refs.get(ref) as Oid);
+    await advance(next);
+    return view();
+  }
+
+  return {
+    branch,
+    known: view,
+    async refresh() {
+      for (let tries = 1; ; tries++) {
+        try {
+          return await refreshOnce();
+        } catch (error) {
+          if (!(error instanceof CambiumError && error.code === 'refused') || tries === REFRESH_TRIES_MAX) throw error;
+        }
+      }
+    },
+    async adopt(updates) {
+      const next = new Map(refs);
+      for (const { ref, to } of updates) {
+        if (to === null) next.delete(ref);
+        else next.set(ref, to);
+      }
+      await advance(next);
+    },
+  };
+}
+
+/** What is here already (our own pushes, a repeated listing) costs the hub nothing. */
+async function fetchMissing(store: Store, hub: Hub, refs: ReadonlyMap<string, Oid>): Promise<void> {
+  const have = await Promise.all([...refs.values()].map((oid) => store.has(oid)));
+  const missing = [...refs].filter((_, at) => have[at] !== true);
+  if (missing.length > 0) await hub.fetch(new Map(missing));
+}
+
+async function readMirror(store: Store): Promise<Map<string, Oid>> {
+  const mirrored = await store.listRefs(HUB_MIRROR);
+  return new Map([...mirrored].map(([ref, oid]) => [unmirrorRef(ref), oid]));
+}
+
+function onlyOurs(listed: ReadonlyMap<string, Oid>, main: string): Map<string, Oid> {
+  return new Map([...listed].filter(([ref]) => ref === main || (ref.startsWith('refs/cambium/') && !ref.startsWith('refs/cambium/probe/') && !ref.startsWith('refs/cambium/local/'))));
+}
+
+function mirrorMoves(before: ReadonlyMap<string, Oid>, after: ReadonlyMap<string, Oid>): { ref: string; to: Oid | null }[] {
+  const set = [...after].filter(([ref, oid]) => before.get(ref) !== oid).map(([ref, oid]) => ({ ref: mirrorRef(ref), to: oid as Oid | null }));
+  const removed = [...before.keys()].filter((ref) => !after.has(ref)).map((ref) => ({ ref: mirrorRef(ref), to: null }));
+  // Objects of refs that nobody fetched are not here, so git could not store a ref to them.
+  return [...set.filter(({ ref }) => !isRemoteOnly(unmirrorRef(ref))), ...removed.filter(({ ref }) => !isRemoteOnly(unmirrorRef(ref)))];
+}
+
+function isRemoteOnly(ref: string): boolean {
+  return ref.startsWith('refs/cambium/') && !NEEDED.some((prefix) => ref.startsWith(prefix));
+}
+
+interface MarkCheck {
+  readonly store: Store;
+  readonly hub: Hub;
+  readonly refs: ReadonlyMap<string, Oid>;
+  readonly listed: ReadonlyMap<string, Oid>;
+  readonly changed: ReadonlyMap<string, Oid>;
+  readonly gone: readonly string[];
+  readonly main: string;
+  readonly missing: ReadonlySet<string>;
+}
+
+/** Returns the refs missing for the first time; throws `hub-rewritten` for a proven rewind. */
+async function checkMarks(check: MarkCheck): Promise<Set<string>> {
+  for (const [ref, oid] of check.changed) {
+    const mark = check.refs.get(ref);
+    const monotonic = ref === check.main || ref.startsWith(CLAIMS_PREFIX) || ref.startsWith(LOCKS_PREFIX);
+    if (mark !== undefined && monotonic && !(await check.store.isAncestor(mark, oid))) throw rewound(ref, mark, oid);
+  }
+  const gone = check.gone.filter((ref) => ref === check.main || ref === FLEET_REF || ref.startsWith(CLAIMS_PREFIX));
+  const lost = gone.length === 0 ? [] : await notArchived(check, gone);
+  for (const ref of lost) if (check.missing.has(ref)) throw rewound(ref, check.refs.get(ref) as Oid, null);
+  return new Set(lost);
+}
+
+/** A claim ref may go only into an archive (P9). */
+async function notArchived({ store, hub, refs, listed }: MarkCheck, gone: readonly string[]): Promise<string[]> {
+  const archives = new Map([...listed].filter(([ref]) => ref.startsWith(ARCHIVE_PREFIX)));
+  await fetchMissing(store, hub, archives);
+  const lost: string[] = [];
+  for (const ref of gone) {
+    const mark = refs.get(ref) as Oid;
+    const kept = await Promise.all([...archives.values()].map((archive) => store.isAncestor(mark, archive)));
+    if (!kept.includes(true)) lost.push(ref);
+  }
+  return lost;
+}
+
+function rewound(ref: string, mark: Oid, now: Oid | null): CambiumError {
+  const what = now === null ? 'is gone' : `went from ${mark.slice(0, 10)} to ${now.slice(0, 10)}, which does not contain it`;
+  return new CambiumError('hub-rewritten', `The hub went backwards: ${ref} ${what}. This node has halted; it follows, resets and pushes nothing.`, {
+    hint: 'Find out who rewrote or restored the hub. Every clone still has what was there: do not reset any of them.',
+    data: { ref, mark, now },
+  });
+}

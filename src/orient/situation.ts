@@ -1,0 +1,93 @@
+/** Snapshot → Situation: what each task's state is and why. Pure. */
+import { attemptsUsed, chainState } from '../model/claim.ts';
+import type { Chain } from '../model/claim.ts';
+import type { TaskId } from '../model/ids.ts';
+import type { Fleet } from '../model/snapshot.ts';
+import type { Task, TaskResult } from '../model/task.ts';
+import { orientDependencies } from './dependencies.ts';
+
+export type TaskState = 'ready' | 'blocked' | 'waiting' | 'held' | 'input' | 'review' | 'done' | 'failed' | 'cancelled';
+
+export interface TaskSituation {
+  readonly task: Task;
+  readonly state: TaskState;
+  /** Why it is not running, and the mend where a person can do something; empty when there is nothing to say. */
+  readonly reasons: readonly string[];
+  readonly chain: Chain | undefined;
+  readonly result: TaskResult | undefined;
+  readonly since: number;
+}
+
+export interface Situation {
+  readonly tasks: ReadonlyMap<TaskId, TaskSituation>;
+  /** By priority, then age, then id. */
+  readonly ready: readonly TaskSituation[];
+  /** Results on main whose chain is still open at that epoch: to be repaired (P5.3). */
+  readonly openEnds: ReadonlySet<TaskId>;
+}
+
+/** `now` is a UTC ISO time: `not_before` is a person's wish, so the wall clock serves. */
+export function orient(fleet: Fleet, now: string): Situation {
+  const blocks = orientDependencies(fleet.tasks, fleet.results);
+  const tasks = new Map<TaskId, TaskSituation>();
+  const openEnds = new Set<TaskId>();
+  for (const task of fleet.tasks.values()) {
+    const situation = orientTask(fleet, task, blocks.get(task.id) ?? 'met', now);
+    tasks.set(task.id, situation);
+    if (isOpenEnd(situation)) openEnds.add(task.id);
+  }
+  const ready = [...tasks.values()].filter(({ state }) => state === 'ready').sort(byUrgency);
+  return { tasks, ready, openEnds };
+}
+
+function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: string; readonly mend: string }, now: string): TaskSituation {
+  const chain = fleet.chains.get(task.id);
+  const result = fleet.results.get(task.id);
+  const facts = { task, chain, result, since: fleet.since.get(task.id) ?? 0 };
+  if (result !== undefined) return { ...facts, state: result.outcome, reasons: [] };
+  const state = chainState(chain);
+  if (state !== 'open') return { ...facts, ...heldSituation(state, chain as Chain) };
+  if (block !== 'met') return { ...facts, state: 'blocked', reasons: [block.reason, block.mend] };
+  const waits = [task.notBefore, chain?.record.kind === 'release' ? chain.record.not_before : undefined].filter((time) => time !== undefined && time > now);
+  if (waits.length > 0) return { ...facts, state: 'waiting', reasons: [`not before ${waits.sort().at(-1)}${releaseReason(chain)}`] };
+  const max = task.maxAttempts ?? fleet.config.defaults.maxAttempts;
+  if (attemptsUsed(chain) >= max) return { ...facts, state: 'blocked', reasons: [`all ${max} attempts are used up`, `Start over with \`cambium task retry ${task.id}\`.`] };
+  const missing = fleet.missingContext.get(task.id) ?? [];
+  if (missing.length > 0) return { ...facts, state: 'blocked', reasons: [`context file ${missing.join(', ')} is not in the tree`, `Add it, or take it out of context_files in ${task.path}.`] };
+  return { ...facts, state: 'ready', reasons: [] };
+}
+
+function heldSituation(state: ReturnType<typeof chainState>, chain: Chain): Pick<TaskSituation, 'state' | 'reasons'> {
+  const { agent, node, question, reason, task } = chain.record;
+  if (state === 'waiting') return { state: 'input', reasons: [String(question ?? reason ?? 'it waits for a person'), `Give it back to the fleet with \`cambium task release ${task}\`.`] };
+  if (state === 'review' || state === 'approved') return { state: 'review', reasons: [`waits for ${state === 'review' ? 'approval' : 'landing'}`] };
+  if (state === 'held') return { state: 'held', reasons: [`${agent ?? '?'} on ${node ?? '?'}`] };
+  // The chain has ended and main does not show it yet: a torn read, or a half-applied push about to be healed.
+  return { state: state as 'done' | 'failed' | 'cancelled', reasons: ['its result is not on main yet'] };
+}
+
+function releaseReason(chain: Chain | undefined): string {
+  return chain?.record.reason === undefined ? '' : `: ${chain.record.reason}`;
+}
+
+function isOpenEnd({ chain, result }: TaskSituation): boolean {
+  if (result === undefined || chain === undefined) return false;
+  const state = chainState(chain);
+  return (state === 'held' || state === 'open' || state === 'waiting' || state === 'review') && chain.record.kind !== 'reopen' && chain.record.epoch <= result.epoch;
+}
+
+export function byUrgency(a: TaskSituation, b: TaskSituation): number {
+  return a.task.priority - b.task.priority || a.since - b.since || (a.task.id < b.task.id ? -1 : 1);
+}
+
+/** After a win, on a main fetched after it (PROTOCOL P3): why the claim must be given back, or null. */
+export function claimProblem(fleet: Fleet, claimed: Pick<Task, 'id' | 'blob'>): string | null {
+  const task = fleet.tasks.get(claimed.id);
+  if (task === undefined) return 'the instruction file is gone';
+  if (task.blob !== claimed.blob) return 'the instruction changed before the claim was won';
+  if (fleet.results.has(task.id)) return 'it has a result already';
+  const block = orientDependencies(fleet.tasks, fleet.results).get(task.id) ?? 'met';
+  if (block !== 'met') return block.reason;
+  const missing = fleet.missingContext.get(task.id) ?? [];
+  return missing.length > 0 ? `context file ${missing.join(', ')} is not in the tree` : null;
+}
