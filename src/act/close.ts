@@ -10,6 +10,7 @@ import type { ChainReader } from '../observe/chains.ts';
 import { renderResult } from '../observe/resultFile.ts';
 import { entryAt, treeOf } from '../observe/tree.ts';
 import { usedStems } from '../observe/usedIds.ts';
+import { agreement } from './agreement.ts';
 import { describeHolder, readChain } from './claim.ts';
 import { commitOn } from './commit.ts';
 import type { FileEdits } from './commit.ts';
@@ -70,11 +71,14 @@ function closingMember(node: Node, reader: ChainReader, closing: Closing, kind: 
   const candidates: Closed[] = [];
   return {
     key: closing.task,
+    ends: true,
     async build(base): Promise<Built<Closed> | { readonly already: Closed } | ReturnType<typeof drop>> {
       const chain = await readChain(reader, base, closing.task);
       const ours = candidates.find((candidate) => candidate.chain.tip === chain?.tip);
       if (ours !== undefined) return { already: ours };
       if (!mayFollow(chain, kind)) return drop('nothing', `${closing.task} cannot be ${kind === 'cancel' ? 'cancelled' : 'reopened'}: ${describeHolder(chain)}`);
+      const { state } = await agreement(node.store, reader, base.main, closing.path, chain);
+      if (state !== 'agrees') return drop('not-ready', `a push for ${closing.task} was applied by half and is being mended`);
       const files = await filesOf(base, chain);
       if ('dropped' in files) return files;
       const built = await buildClosing(node, base, closing, kind, chain, files as FileEdits);

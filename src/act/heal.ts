@@ -18,7 +18,7 @@ export async function healMembers(node: Node, reader: ChainReader, fleet: Fleet,
   for (const id of healing.repair) {
     const [result, path] = [fleet.results.get(id), fleet.tasks.get(id)?.path];
     const landed = path === undefined ? null : await landingCommit(node, fleet.main.commit, resultPath(path));
-    if (result !== undefined && landed !== null) members.push(repairEndMember(node, reader, result, landed));
+    if (result !== undefined && landed !== null) members.push(repairEndMember(node, reader, result, path as string, landed));
   }
   return members;
 }

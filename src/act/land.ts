@@ -15,6 +15,7 @@ import type { TaskResult } from '../model/task.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { renderResult } from '../observe/resultFile.ts';
 import { entryAt, treeOf } from '../observe/tree.ts';
+import { agreement } from './agreement.ts';
 import { describeHolder, readChain } from './claim.ts';
 import { commitOn } from './commit.ts';
 import { agentSignature } from './node.ts';
@@ -28,6 +29,7 @@ import { writeTransition } from './transition.ts';
 
 export interface Landing {
   readonly task: string;
+  readonly title: string;
   /** Path and pinned blob of the instruction file. */
   readonly path: string;
   readonly instruction: Oid;
@@ -53,6 +55,7 @@ export function landMember(node: Node, reader: ChainReader, landing: Landing): M
   const candidates: Landed[] = [];
   return {
     key: landing.task,
+    ends: true,
     async build(base) {
       const chain = await readChain(reader, base, landing.task);
       const landedOnMain = await firstOnMain(node, base, candidates);
@@ -61,7 +64,7 @@ export function landMember(node: Node, reader: ChainReader, landing: Landing): M
       if (chain?.tip !== landing.tip || chainState(chain) !== 'held') return drop('fenced', describeHolder(chain));
       // Only main moved: the chain still waits for its end, which names that very R (P5.3).
       if (landedOnMain !== null) return endChain(node, landing, chain, landedOnMain.result, base.main);
-      const problem = await instructionProblem(node, base, landing);
+      const problem = (await instructionProblem(node, base, landing)) ?? (await disagreement(node, reader, base, landing, chain));
       if (problem !== null) return problem;
       const built = await buildResult(node, base, landing, chain);
       if ('value' in built) candidates.push(built.value);
@@ -86,6 +89,12 @@ async function instructionProblem(node: Node, base: Base, { path, instruction }:
   const entry = await entryAt(node.store, await treeOf(node.store, base.main), path);
   if (entry === null) return drop('instruction-deleted', `${path} was deleted`);
   return entry.oid === instruction ? null : drop('instruction-changed', `${path} was changed after it was claimed`);
+}
+
+/** A chain or a main that is behind is mended first, by a pass's healing; the landing waits for it (M1). */
+async function disagreement(node: Node, reader: ChainReader, base: Base, { path }: Landing, chain: Chain): Promise<ReturnType<typeof drop> | null> {
+  const { state } = await agreement(node.store, reader, base.main, path, chain);
+  return state === 'agrees' ? null : drop('not-ready', 'main and the claim chain do not agree yet: a push was applied by half');
 }
 
 async function buildResult(node: Node, base: Base, landing: Landing, chain: Chain): Promise<Built<Landed> | ReturnType<typeof drop>> {
@@ -128,19 +137,13 @@ async function endChain(node: Node, landing: Landing, chain: Chain, result: Oid,
   return { main, refs: [end.update], value: { task: landing.task, result, chain: { tip: end.oid, record: end.record } } };
 }
 
-function landingMessage(node: Node, { task, agent, result, report }: Landing, chain: Chain): string {
+function landingMessage(node: Node, { task, title, agent, result }: Landing, chain: Chain): string {
   return renderMessage({
     subject: `${task}: ${result.outcome} by ${agent} on ${node.identity.node}`,
-    body: firstParagraph(report),
+    body: title,
     trailers: {
       Kind: result.outcome, Task: task, Agent: agent, Node: node.identity.node, Epoch: result.epoch, Attempt: result.attempts,
       Spawn: result.spawns.at(-1) ?? null, Claim: chain.tip, 'Op-Id': chain.record.op,
     },
   });
-}
-
-/** A paragraph that looks like trailers would be read as ours. */
-function firstParagraph(report: string): string {
-  const paragraph = report.split(/\n\s*\n/).map((text) => text.trim()).find((text) => text !== '' && !text.startsWith('#') && !text.startsWith('```')) ?? '';
-  return /^[A-Za-z-]+: /m.test(paragraph) ? '' : paragraph.slice(0, 400);
 }

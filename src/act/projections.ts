@@ -72,7 +72,7 @@ export async function rosterWith(node: Node, tree: Oid, fact: RosterFact): Promi
   const before = agents.find(({ id }) => id === fact.id);
   const entry = { joined: at, ...before, ...fact, node: node.identity.node, status: 'active', last_active: at };
   const others = agents.filter(({ id }) => id !== fact.id);
-  const sorted = [...others, entry].sort((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
+  const sorted = [...others, entry].toSorted((a, b) => (String(a.id) < String(b.id) ? -1 : 1));
   return `${JSON.stringify({ schema: 'cambium.roster/1', agents: sorted }, null, 2)}\n`;
 }
 

@@ -9,6 +9,7 @@ import type { Oid } from '../model/ids.ts';
 import { branchRef } from '../model/layout.ts';
 import type { HubView } from '../observe/hubMirror.ts';
 import type { Node } from './node.ts';
+import { REFUSALS_BEFORE_LOCK, dropLock, takeLock, yieldToLock } from './landingLock.ts';
 import { dropOutbox, pushUntilAnswered, putOutbox } from './outbox.ts';
 
 /** The main commit that a member builds on: the hub's, plus what members before it in the group have added. */
@@ -34,6 +35,11 @@ export interface Drop {
 
 export interface Member<T> {
   readonly key: string;
+  /**
+   * True when it moves main and a chain together. A push carries one such member at most: where two were stacked, rolling
+   * one forward after a half-applied push would drag the other in, whose claim may have moved on (M6).
+   */
+  readonly ends?: boolean;
   /**
    * Builds a candidate with a new op-id on this base. `already`: an earlier candidate landed, there is nothing left
    * to move. `dropped`: the member no longer holds, and why.
@@ -67,48 +73,83 @@ interface Candidate<T> {
   readonly built: Built<T>;
 }
 
-/** Publishes the members together; returns each one's end by key. Throws `hub-away`, `hub-rewritten`, `lost-race`. */
+/** Publishes the members, together as far as may be; returns each one's end by key. Throws `hub-away`, `hub-rewritten`, `lost-race`. */
 export async function publish<T>(node: Node, members: readonly Member<T>[], options: PublishOptions = {}): Promise<ReadonlyMap<string, Published<T>>> {
-  const { patienceMs = 15_000, triesMax = 40 } = options;
+  let lock: Oid | null = null;
+  const fair: Fairness = {
+    async beforePush() {
+      await yieldToLock(node, lock);
+    },
+    async afterRefusal(refusals) {
+      if (lock === null && refusals >= REFUSALS_BEFORE_LOCK) lock = await takeLock(node);
+    },
+  };
+  try {
+    return await publishFairly(node, members, options, fair);
+  } finally {
+    await dropLock(node, lock);
+  }
+}
+
+interface Fairness {
+  beforePush(): Promise<void>;
+  afterRefusal(refusals: number): Promise<void>;
+}
+
+async function publishFairly<T>(node: Node, members: readonly Member<T>[], options: PublishOptions, fair: Fairness): Promise<ReadonlyMap<string, Published<T>>> {
+  const { triesMax = 40, patienceMs = 15_000 } = options;
   const ends = new Map<string, Published<T>>();
   const past: Candidate<T>[] = [];
   let view = options.trustKnown === true ? node.mirror.known() : await node.mirror.refresh();
-  for (let tries = 1; tries <= triesMax; tries++) {
+  for (let refusals = 0; refusals < triesMax; ) {
     await settlePast(node, view, past, ends);
     const group = await buildGroup(node, view, members.filter(({ key }) => !ends.has(key)), ends);
-    const updates = groupUpdates(node, view, group);
-    if (updates.length === 0) return endAll(group, ends);
-    const entry = await putOutbox(node, updates);
-    const outcome = await pushUntilAnswered(node, updates, patienceMs);
-    if (outcome.kind === 'unknown') return endAll(group, ends, { state: 'unknown', detail: outcome.detail });
-    if (outcome.kind === 'accepted') {
-      await node.mirror.adopt(updates);
-      await dropOutbox(node, entry);
-      return endAll(group, ends);
+    if (await pushGroup(node, view, group, ends, patienceMs)) {
+      if (ends.size === members.length) return ends;
+      view = node.mirror.known();
+      continue;
     }
+    refusals += 1;
     past.push(...group);
     view = await node.mirror.refresh();
-    await dropOutbox(node, entry);
-    if (outcome.policy) {
-      await settlePast(node, view, past, ends);
-      return endAll(group.filter(({ member }) => !ends.has(member.key)), ends, { state: 'refused-by-policy', detail: outcome.detail });
-    }
-    await pause(node, tries);
+    const movesMain = group.some(({ built }) => built.main !== view.main);
+    if (movesMain) await fair.afterRefusal(refusals);
+    await pause(node, refusals);
+    if (movesMain) await fair.beforePush();
+    view = node.mirror.known();
   }
   throw new CambiumError('lost-race', `The hub moved on before each of ${triesMax} pushes.`, { hint: 'Try again: other nodes were faster each time.' });
+}
+
+/** One push of a group; false when it was refused and must be rebuilt. A refusal by policy ends its members. */
+async function pushGroup<T>(node: Node, view: HubView, group: readonly Candidate<T>[], ends: Map<string, Published<T>>, patienceMs: number): Promise<boolean> {
+  const updates = groupUpdates(node, view, group);
+  if (updates.length === 0) return endAll(group, ends);
+  const entry = await putOutbox(node, updates);
+  const outcome = await pushUntilAnswered(node, updates, patienceMs);
+  if (outcome.kind === 'unknown') return endAll(group, ends, { state: 'unknown', detail: outcome.detail });
+  if (outcome.kind === 'accepted') await node.mirror.adopt(updates);
+  await dropOutbox(node, entry);
+  if (outcome.kind === 'accepted') return endAll(group, ends);
+  if (!outcome.policy) return false;
+  await settlePast(node, await node.mirror.refresh(), group, ends);
+  return endAll(group.filter(({ member }) => !ends.has(member.key)), ends, { state: 'refused-by-policy', detail: outcome.detail });
 }
 
 async function buildGroup<T>(node: Node, view: HubView, members: readonly Member<T>[], ends: Map<string, Published<T>>): Promise<Candidate<T>[]> {
   if (view.main === null) throw new CambiumError('hub-not-joined', `The hub has no branch ${node.mirror.branch}.`, { hint: 'Run `cambium join <url>` in a workspace to set it up.' });
   const group: Candidate<T>[] = [];
   let main = view.main;
+  let isEnding = false;
   for (const member of members) {
+    if (member.ends === true && isEnding) continue;
     const built = await member.build({ main, view });
     if ('dropped' in built) ends.set(member.key, { state: 'dropped', drop: built.dropped });
     else if ('already' in built) ends.set(member.key, { state: 'published', value: built.already, main });
     else {
       group.push({ member, built });
       main = built.main;
+      isEnding ||= member.ends === true;
     }
   }
   return group;
@@ -120,9 +161,9 @@ function groupUpdates<T>(node: Node, view: HubView, group: readonly Candidate<T>
   return main === view.main ? refs : [...refs, { ref: branchRef(node.mirror.branch), expect: view.main, to: main }];
 }
 
-function endAll<T>(group: readonly Candidate<T>[], ends: Map<string, Published<T>>, end?: Published<T>): Map<string, Published<T>> {
+function endAll<T>(group: readonly Candidate<T>[], ends: Map<string, Published<T>>, end?: Published<T>): true {
   for (const { member, built } of group) ends.set(member.key, end ?? { state: 'published', value: built.value, main: built.main });
-  return ends;
+  return true;
 }
 
 /**

@@ -2,13 +2,15 @@
  * Healing half-applied pushes (PROTOCOL P5.3): receive-pack killed between two ref renames leaves a chain that ended
  * with its main commit missing, or a result on main with its chain still open. Any node that sees it mends it.
  */
-import type { Chain } from '../model/claim.ts';
+import { chainState, isTerminal } from '../model/claim.ts';
+import type { Chain, ClaimRecord } from '../model/claim.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
 import { nodeSignature } from './node.ts';
 import { renderMessage } from '../model/message.ts';
 import type { TaskResult } from '../model/task.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { treeOf } from '../observe/tree.ts';
+import { agreement } from './agreement.ts';
 import { readChain } from './claim.ts';
 import type { Node } from './node.ts';
 import { drop } from './publish.ts';
@@ -44,25 +46,36 @@ export function rollForwardMember(node: Node, reader: ChainReader, task: TaskId)
 }
 
 /**
- * Main has the result of this epoch and the chain is still open: write the end that was lost (d′), in the owner's
- * name and with `by`. The owner takes it as its own success.
+ * Main has an end that no transition names: write the one that was lost (d′) on the present tip, whoever holds it now,
+ * at the tip's epoch and with `by` (M2: written on its own claim only, a task that had been taken over meanwhile
+ * stayed claimed for ever). The owner takes it as its own success.
  */
-export function repairEndMember(node: Node, reader: ChainReader, result: TaskResult, landed: Oid): Member<Chain> {
+export function repairEndMember(node: Node, reader: ChainReader, result: TaskResult, path: string, landed: Oid): Member<Chain> {
   return {
     key: `repair:${result.task}`,
+    ends: true,
     async build(base) {
       const chain = await readChain(reader, base, result.task);
-      if (chain === undefined || !['claim', 'renew', 'release', 'review', 'approve', 'input'].includes(chain.record.kind)) return drop('nothing', 'the chain has ended');
+      if (isTerminal(chainState(chain))) return drop('nothing', 'the chain has ended');
+      const { state } = await agreement(node.store, reader, base.main, path, chain);
+      if (state !== 'chain-behind') return drop('nothing', 'main and chain agree, or main is behind');
       const kind = result.outcome === 'cancelled' ? 'cancel' : result.outcome;
-      const { schema: _schema, op: _op, not_before: _notBefore, spent: _spent, reason: _reason, ...held } = chain.record;
       const end = await writeTransition(node, {
-        tip: chain.tip, landing: landed, author: nodeSignature(node),
+        tip: chain?.tip ?? null, landing: landed, author: nodeSignature(node),
         record: {
-          ...held, kind, result: landed, by: node.identity.node, reason: 'the push that landed it was applied by half',
+          ...ownerOf(result, chain), kind, result: landed, by: node.identity.node, reason: 'the push that landed it was applied by half',
           ...(kind === 'cancel' ? {} : { outcome: kind }),
         },
       });
       return { main: base.main, refs: [end.update], value: { tip: end.oid, record: end.record } };
     },
+  };
+}
+
+function ownerOf(result: TaskResult, chain: Chain | undefined): Omit<ClaimRecord, 'schema' | 'op' | 'kind'> {
+  const record = chain?.record;
+  return {
+    task: result.task, epoch: record?.epoch ?? result.epoch, attempt: record?.attempt ?? result.attempts, agent: result.agent, node: result.node,
+    incarnation: record?.incarnation ?? null, instruction: record?.instruction ?? null, ttl_s: record?.ttl_s ?? 0, claimed_at: record?.claimed_at ?? result.ended,
   };
 }

@@ -79,7 +79,7 @@ export async function findPlace(cwd: string): Promise<GitPlace> {
   const [gitDir = '', commonDir = '', bare = ''] = found.stdout.toString('utf8').trim().split('\n');
   const [root, config, head] = await Promise.all([
     bare === 'true' ? null : gitText(['rev-parse', '--path-format=absolute', '--show-toplevel'], { cwd }),
-    tryGit(['config', '-z', '--get-regexp', '^cambium\\.'], { cwd }),
+    tryGit(['config', '-z', '--get-regexp', '^(cambium\\.|remote\\..*\\.url$)'], { cwd }),
     tryGit(['symbolic-ref', '--quiet', '--short', 'HEAD'], { cwd }),
   ]);
   const settings = config.stdout.toString('utf8').split('\0').filter((line) => line !== '').map((line): [string, string] => {
@@ -118,7 +118,7 @@ export async function wire(place: GitPlace, remote: string | null, branch: strin
   const store = await openGitStore({ gitDir });
   const local = openLocal(join(stateDir, 'local'));
   const clock = createSystemClock();
-  const url = remote === null ? await ensureEmbeddedHub(commonDir, branch) : remote;
+  const url = remote === null ? await ensureEmbeddedHub(commonDir, branch) : (place.settings.get(`remote.${remote}.url`) ?? remote);
   const hub = openGitHub({ gitDir, url, ...(remote === null ? {} : { remote }) });
   const mirror = await openHubMirror({ store, hub, branch, trackingRef: remote === null ? null : `refs/remotes/${remote}/${branch}` });
   const reader = createChainReader(store);

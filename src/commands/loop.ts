@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { createHeart } from '../act/heartbeat.ts';
 import type { Node } from '../act/node.ts';
+import { endRun } from '../act/run/end.ts';
 import type { Workshop } from '../act/run/workshop.ts';
 import { createProviders } from '../adapters/providers/registry.ts';
 import { CambiumError } from '../errors.ts';
@@ -47,7 +48,9 @@ export async function openLoop({ clone, node, lives, agents, say }: LoopOptions)
   };
   for (const key of await clone.local.list('runs/')) {
     const run = (await clone.local.read(key)) as Run;
-    state.runs.set(run.task, run);
+    // After a reboot nothing of it runs any more, and the new life may not renew the old one's claims (P4.1).
+    const isAlive = run.incarnation === node.identity.incarnation || run.phase === 'ending' || run.phase === 'fenced';
+    state.runs.set(run.task, isAlive ? run : await endRun(shop, run, { kind: 'release', reason: 'the node was restarted' }));
   }
   return {
     shop, fleets: clone.fleets, checkout: clone.checkout(), heart: createHeart(node, clone.reader, tip), state,

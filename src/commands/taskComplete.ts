@@ -20,6 +20,7 @@ import { dropSession, readSession } from './claimSessions.ts';
 import type { Answer } from './output.ts';
 import { agentOf, withSession } from './session.ts';
 import type { Session } from './session.ts';
+import { syncAfterward } from './sync.ts';
 import { published, unknownTask } from './taskClaim.ts';
 
 export interface CompleteOptions {
@@ -52,6 +53,7 @@ function endCommand(id: string, options: CompleteOptions, outcome: 'done' | 'fai
       const landed = published(id, ends.get(id) as Published<Landed>);
       await clone.worktrees.remove(`${id}-${options.epoch}`);
       await dropSession(clone.local, id, options.epoch);
+      await syncAfterward(session);
       return { data: { task: id, outcome, epoch: options.epoch, commit: landed.result }, text: `${id} is ${outcome}: ${landed.result.slice(0, 10)} on ${clone.branch}.` };
     }
     // Asked again after it had landed: the same answer, nothing moves.
@@ -83,7 +85,7 @@ async function prepare(session: Session, task: Task, chain: Chain, agent: string
     commits: work?.head === undefined || work.head === null ? [] : [work.head], criteria, verify, spawns: [],
   } satisfies Omit<TaskResult, 'claim'>;
   return {
-    task: task.id, path: task.path, instruction: chain.record.instruction?.blob ?? task.blob, tip: chain.tip, agent, work: outcome === 'failed' ? null : work,
+    task: task.id, title: task.title, path: task.path, instruction: chain.record.instruction?.blob ?? task.blob, tip: chain.tip, agent, work: outcome === 'failed' ? null : work,
     result, report: options.reason === undefined ? report : `# Failed\n\n${options.reason}\n\n${report}`, files: new Map(),
     roster: { id: agent, role: known.role, provider: known.provider, capabilities: known.capabilities },
   };

@@ -22,7 +22,7 @@ export interface ListOptions {
 export function listCommand(options: ListOptions): Promise<Answer> {
   return withSession({ needsHub: false }, async (session) => {
     const { tasks } = orient(session.fleet, session.clone.clock.now().toISOString());
-    const shown = [...tasks.values()].filter(({ state }) => options.state === undefined || state === options.state).sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || byUrgency(a, b));
+    const shown = [...tasks.values()].filter(({ state }) => options.state === undefined || state === options.state).toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || byUrgency(a, b));
     const rows = shown.map((task) => [task.state, task.task.id, String(task.task.priority), clip(task.task.title, 50), remark(task)]);
     const text = shown.length === 0 ? 'No tasks. Drop a Markdown file into tasks/, or run `cambium task add "<title>"`.' : colored(rows);
     return { data: { tasks: shown.map(summary), quarantine: session.fleet.quarantine, stale: session.stale }, text: [text, ...quarantineText(session.fleet.quarantine), ...staleText(session)].join('\n') };

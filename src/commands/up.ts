@@ -71,7 +71,9 @@ async function serve(clone: Clone, options: UpOptions): Promise<void> {
 }
 
 async function requireFitHub(clone: Clone, node: string): Promise<void> {
-  const checked = clone.remote === null ? { fit: true as const } : await checkClone({ gitDir: clone.gitDir, url: clone.hub.url, remote: clone.remote });
+  // The embedded hub was made by this very git.
+  if (clone.remote === null) return;
+  const checked = await checkClone({ gitDir: clone.gitDir, url: clone.hub.url, remote: clone.remote });
   const verdict = checked.fit ? await probeHub({ hub: clone.hub, store: clone.store, node, nonce: clone.clock.ulid() }) : checked;
   if (!verdict.fit) throw new CambiumError(verdict.code, verdict.reason, { hint: verdict.hint });
 }

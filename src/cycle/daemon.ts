@@ -40,7 +40,20 @@ export function createDaemon(loop: Loop, watcher: Watcher, options: DaemonOption
   let stops = 0;
   let scannedMs = -Infinity;
 
+  /** A full disk or one failed git command must not end a fleet's night: say it, wait, look again. */
   async function onePass(): Promise<PassReport> {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await tryPass();
+      } catch (error) {
+        if (!isPassing(error) || (failures >= FAILURES_MAX && !isDiskFull(error)) || stops > 1) throw error;
+        loop.shop.say('pass failed', { reason: (error as Error).message, again: `in ${failures} s` });
+        await clock.sleep(Math.min(failures, 30) * 1_000);
+      }
+    }
+  }
+
+  async function tryPass(): Promise<PassReport> {
     const { timings } = loop.shop.config();
     const fullScan = clock.bootMs() - scannedMs >= timings.rescanMs;
     const report = await pass(loop, { fullScan });
@@ -97,6 +110,17 @@ export function createDaemon(loop: Loop, watcher: Watcher, options: DaemonOption
       }
     },
   };
+}
+
+const FAILURES_MAX = 10;
+
+function isDiskFull(error: unknown): boolean {
+  return (error instanceof CambiumError && error.code === 'disk-full') || (error as NodeJS.ErrnoException).code === 'ENOSPC';
+}
+
+/** What may pass by itself. A halt, a bad configuration and a bug do not. */
+function isPassing(error: unknown): boolean {
+  return isDiskFull(error) || (error instanceof CambiumError && ['git-failed', 'hub-away', 'hub-denied', 'lost-race', 'outcome-unknown', 'object-missing'].includes(error.code));
 }
 
 function adapt({ state }: Loop, report: PassReport, fetchMs: number): void {

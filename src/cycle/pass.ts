@@ -15,6 +15,7 @@ import { decideClaims, misfit } from '../decide/claims.ts';
 import { isIdle } from '../decide/idle.ts';
 import { decideHealing, decideReleases, decideTakeovers } from '../decide/recovery.ts';
 import { chainState } from '../model/claim.ts';
+import { claimRef } from '../model/layout.ts';
 import type { Chain } from '../model/claim.ts';
 import { fenceDeadlineMs, heartbeatEveryMs } from '../model/lease.ts';
 import type { Fleet } from '../model/snapshot.ts';
@@ -42,6 +43,7 @@ export interface PassReport {
 }
 
 export async function pass(loop: Loop, options: PassOptions): Promise<PassReport> {
+  doubtAfterJump(loop);
   const unanswered = await settlePast(loop);
   const fleet = await observeOrStayOffline(loop);
   if (fleet === null) return offlinePass(loop);
@@ -56,6 +58,18 @@ export async function pass(loop: Loop, options: PassOptions): Promise<PassReport
   await keepWip(loop, current.config.timings.heartbeatMs);
   const synced = await advanceCheckout(loop, said.published);
   return report(loop, { progress: stepped || said.moved || claimed || started || synced, settled: unanswered === 0 && isSettled(loop) });
+}
+
+/** A jump between wall and boot clock (a restored snapshot, a moved machine) makes every lease doubtful until reconfirmed (P4.5). */
+function doubtAfterJump({ shop, state }: Loop): void {
+  const { clock } = shop.node;
+  const offsetMs = clock.now().getTime() - clock.bootMs();
+  const jumped = state.clockOffsetMs !== null && Math.abs(offsetMs - state.clockOffsetMs) > shop.config().timings.ttlMs / 10;
+  state.clockOffsetMs = offsetMs;
+  if (!jumped) return;
+  shop.say('clock jumped');
+  state.renewed.clear();
+  state.beaten = null;
 }
 
 async function settlePast({ shop, state }: Loop): Promise<number> {
@@ -92,8 +106,8 @@ async function offlinePass(loop: Loop): Promise<PassReport> {
 export async function beatIfDue(loop: Loop): Promise<void> {
   const { shop, state, heart } = loop;
   const { timings } = shop.config();
-  const claims = [...state.runs.values()].filter(({ phase }) => phase !== 'fenced').map(({ task, epoch, claim }) => ({ task, epoch, claim }));
-  const named = claims.map(({ task, epoch, claim }) => `${task}.${epoch}.${claim}`).sort().join('\n');
+  const claims = [...state.runs.values()].filter(({ phase, incarnation }) => phase !== 'fenced' && incarnation === shop.node.identity.incarnation).map(({ task, epoch, claim }) => ({ task, epoch, claim }));
+  const named = claims.map(({ task, epoch, claim }) => `${task}.${epoch}.${claim}`).toSorted().join('\n');
   if (!heart.pending && named === state.beaten && shop.node.clock.bootMs() < state.nextBeatMs) return;
   const spawns = [...state.runs.values()].filter(({ spawn }) => spawn !== '').map(({ spawn, agent }) => ({ id: spawn, agent }));
   const outcome = await heart.beat({ claims, spawns });
@@ -107,9 +121,20 @@ export async function beatIfDue(loop: Loop): Promise<void> {
     state.nextBeatMs = now + timings.ttlMs / 18;
     return;
   }
-  state.beaten = outcome.content.claims.map(({ task, epoch, claim }) => `${task}.${epoch}.${claim}`).sort().join('\n');
+  const held = await stillHeld(loop, outcome.content.claims);
+  state.beaten = outcome.content.claims.map(({ task, epoch, claim }) => `${task}.${epoch}.${claim}`).toSorted().join('\n');
   state.nextBeatMs = now + heartbeatEveryMs(timings.heartbeatMs, timings.ttlMs);
-  for (const claim of outcome.content.claims) await renew(loop, claim, outcome.startedMs);
+  for (const claim of held) await renew(loop, claim, outcome.startedMs);
+}
+
+/**
+ * A renewal counts only for claims that were read as still ours after the hub had accepted the heartbeat (M4): of a
+ * takeover that was applied by half, the claim may have moved without the break that would have refused the beat.
+ */
+async function stillHeld<T extends { readonly task: string; readonly claim: string }>({ shop }: Loop, claims: readonly T[]): Promise<readonly T[]> {
+  if (claims.length === 0) return [];
+  const view = await shop.node.mirror.refresh();
+  return claims.filter(({ task, claim }) => view.refs.get(claimRef(task)) === claim);
 }
 
 async function renew({ shop, state }: Loop, claim: { readonly task: string; readonly epoch: number }, startedMs: number): Promise<void> {

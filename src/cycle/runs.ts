@@ -67,8 +67,8 @@ async function nextOf({ shop, state }: Loop, run: Run): Promise<Run | null> {
 /** What runs have to say to the hub, sorted by task: landings stack on each other, and refs are renamed in that order. */
 export async function runMembers({ shop, state }: Loop): Promise<Member<unknown>[]> {
   const members: Member<unknown>[] = [];
-  for (const run of [...state.runs.values()].sort((a, b) => (a.task < b.task ? -1 : 1))) {
-    if (run.phase === 'landing' && !state.parked.has(run.task)) members.push(landMember(shop.node, shop.reader, landingOf(shop, run, 'done')));
+  for (const run of [...state.runs.values()].toSorted((a, b) => (a.task < b.task ? -1 : 1))) {
+    if (run.phase === 'landing' && !state.parked.has(run.task) && state.renewed.has(renewalKey(run))) members.push(landMember(shop.node, shop.reader, landingOf(shop, run, 'done')));
     if (run.phase === 'ending') {
       const member = await endingMember(shop, run);
       if (member !== null) members.push(member);
@@ -80,7 +80,7 @@ export async function runMembers({ shop, state }: Loop): Promise<Member<unknown>
 /** Takes the ends of a publish back into the runs. Returns true when any moved. */
 export async function settleRuns(loop: Loop, ends: ReadonlyMap<string, Published<unknown>>): Promise<boolean> {
   let moved = false;
-  for (const run of [...loop.state.runs.values()]) {
+  for (const run of loop.state.runs.values()) {
     const end = ends.get(run.task);
     if (end === undefined) continue;
     const next = await settleRun(loop, run, end);
@@ -108,6 +108,8 @@ async function settleDrop(loop: Loop, run: Run, code: string, detail: string): P
   if (code === 'instruction-changed') return endRun(shop, run, { kind: 'release', reason: detail });
   // The owner deleted the task: the cancel is on its way, or already there; either way nothing of this lands.
   if (code === 'instruction-deleted') return endRun(shop, run, { kind: 'release', reason: detail });
+  // Main and chain disagree after a half-applied push: they are mended first, the landing waits.
+  if (code === 'not-ready') return run;
   return fenceRun(shop, run, detail);
 }
 

@@ -25,13 +25,15 @@ export interface LoopState {
   rescued: Set<string>;
   parked: ReadonlyMap<TaskId, string>;
   claiming: boolean;
+  /** Wall minus boot clock at the last pass. */
+  clockOffsetMs: number | null;
   offline: string | null;
 }
 
 export function freshState(fetchMs: number): LoopState {
   return {
     fleet: null, leases: new Map(), unlandedBefore: new Set(), openEndsBefore: new Set(), runs: new Map(), renewed: new Map(), beaten: null,
-    nextBeatMs: 0, fetchPeriodMs: fetchMs, checkout: NO_CHECKOUT, skipped: new Map(), rescued: new Set(), parked: new Map(), claiming: true, offline: null,
+    nextBeatMs: 0, fetchPeriodMs: fetchMs, checkout: NO_CHECKOUT, skipped: new Map(), rescued: new Set(), parked: new Map(), claiming: true, clockOffsetMs: null, offline: null,
   };
 }
 

@@ -49,7 +49,7 @@ export function spread(tasks: readonly TaskSituation[], claimant: string, claima
   const top = tasks[0];
   if (top === undefined) return [];
   const window = tasks.slice(0, WINDOW_PER_CLAIMANT * claimants).filter(({ task }) => task.priority === top.task.priority);
-  return window.map((task) => ({ task, hash: fnv1a(`${claimant}/${task.task.id}`) })).sort((a, b) => a.hash - b.hash).map(({ task }) => task);
+  return window.map((task) => ({ task, hash: fnv1a(`${claimant}/${task.task.id}`) })).toSorted((a, b) => a.hash - b.hash).map(({ task }) => task);
 }
 
 /** FNV-1a with a final avalanche: small, stable everywhere, and good enough to spread. */

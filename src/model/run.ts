@@ -27,6 +27,7 @@ export interface Run {
   readonly epoch: number;
   readonly attempt: number;
   readonly agent: AgentId;
+  readonly incarnation: string;
   /** Tip of the claim chain that this run owns. */
   readonly claim: Oid;
   readonly instruction: Oid;

@@ -54,7 +54,7 @@ export function parseFleetConfig(bytes: Uint8Array | null): ConfigVerdict {
   if (judgeSchema(found, 'cambium.fleet/1') === 'too-new') {
     return refused({ ...yaml.placeOf(['schema']), message: `schema-too-new: ${String(found)} is newer than cambium.fleet/1.`, hint: 'Upgrade cambium on this machine.' });
   }
-  const parsed = fleetConfigSchema.safeParse(yaml.value);
+  const parsed = fleetConfigSchema.safeParse(yaml.value ?? {});
   if (!parsed.success) return { problems: parsed.error.issues.map((issue) => problemOf(issue, yaml)) };
   const config = configOf(parsed.data);
   const problems = [...timingProblems(config.timings, yaml), ...providerProblems(config, yaml)];

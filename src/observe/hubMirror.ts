@@ -137,7 +137,7 @@ interface MarkCheck {
 async function checkMarks(check: MarkCheck): Promise<Set<string>> {
   for (const [ref, oid] of check.changed) {
     const mark = check.refs.get(ref);
-    const monotonic = ref === check.main || ref.startsWith(CLAIMS_PREFIX) || ref.startsWith(LOCKS_PREFIX);
+    const monotonic = ref === check.main || ref.startsWith(CLAIMS_PREFIX);
     if (mark !== undefined && monotonic && !(await check.store.isAncestor(mark, oid))) throw rewound(ref, mark, oid);
   }
   const gone = check.gone.filter((ref) => ref === check.main || ref === FLEET_REF || ref.startsWith(CLAIMS_PREFIX));

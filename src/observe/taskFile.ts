@@ -143,5 +143,5 @@ function underlined(before: string, line: string): string | null {
 }
 
 function tidyTitle(text: string): string {
-  return text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069\ufeff]+/gu, ' ').trim().slice(0, TITLE_LENGTH_MAX).trim();
+  return text.replace(/[\p{Cc}\s\u2028-\u202e\u2066-\u2069\ufeff]+/gu, ' ').trim().slice(0, TITLE_LENGTH_MAX).trim();
 }

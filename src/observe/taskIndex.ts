@@ -10,7 +10,7 @@ import { type TaskFileKind, taskFileKind, taskStem } from '../model/layout.ts';
 import type { Quarantined, Task, TaskResult } from '../model/task.ts';
 import type { Store } from '../ports/store.ts';
 import { checkTaskPath, duplicateStems } from './names.ts';
-import { type ResultDraft, type TaskDraft, placeResult, placeTask } from './taskDraft.ts';
+import { type SeenTask, moveResult, moveTask, placeResult, placeTask } from './taskDraft.ts';
 import { FILE_BYTES_MAX, isQuarantined, tooLarge } from './text.ts';
 
 export interface TaskView {
@@ -37,8 +37,14 @@ const FOLDERS_DEEP_MAX = 16;
 const EMPTY: TaskView = { tasks: new Map(), results: new Map(), projections: new Map(), quarantine: [] };
 
 type Known = Exclude<TaskFileKind, 'none'>;
-type Verdict = TaskDraft | ResultDraft | ClaimRecord | Quarantined;
-type Placed = { readonly entry: FileEntry; readonly kind: TaskFileKind; readonly key: string; readonly fault: Quarantined | null };
+/** Of a blob, by kind: a fault's path is empty, a task or result stands where it was first seen. */
+type Verdict = SeenTask | TaskResult | SeenClaim | Quarantined;
+/** Wrapped, because a record keeps keys it does not know and could look like anything. */
+interface SeenClaim {
+  readonly record: ClaimRecord;
+}
+
+type Placed = { readonly entry: FileEntry; readonly kind: TaskFileKind; readonly id: TaskId; readonly key: string; readonly fault: Quarantined | null };
 
 export function createTaskIndex(store: Store, persisted: string | null = null): TaskIndex {
   const verdicts = new Map<string, Verdict>();
@@ -84,7 +90,7 @@ export function createTaskIndex(store: Store, persisted: string | null = null): 
     const before = placed.get(entry.path);
     if (before !== undefined && before.entry.oid === entry.oid && before.entry.mode === entry.mode) return before;
     const kind = taskFileKind(entry.path);
-    return { entry, kind, key: `${kind} ${entry.oid}`, fault: checkTaskPath(entry) };
+    return { entry, kind, id: taskStem(entry.path), key: `${kind} ${entry.oid}`, fault: checkTaskPath(entry) };
   }
 
   async function judgeUnknown(files: readonly Placed[]): Promise<void> {
@@ -94,7 +100,7 @@ export function createTaskIndex(store: Store, persisted: string | null = null): 
     const parsers = await loadParsers();
     const wanted = [...unknown.values()];
     for (let from = 0; from < wanted.length; from += BATCH) {
-      await Promise.all(wanted.slice(from, from + BATCH).map(async ({ key, kind, entry }) => verdicts.set(key, await judge(store, parsers[kind as Known], entry.oid))));
+      await Promise.all(wanted.slice(from, from + BATCH).map(async ({ key, kind, entry }) => verdicts.set(key, await judge(store, parsers[kind as Known], entry))));
     }
   }
 
@@ -128,16 +134,26 @@ export function createTaskIndex(store: Store, persisted: string | null = null): 
   };
 }
 
-type Parser = (bytes: Uint8Array) => Verdict;
+type Parser = (bytes: Uint8Array, entry: FileEntry) => Verdict;
 
 async function loadParsers(): Promise<Readonly<Record<Known, Parser>>> {
   const [{ readTaskDraft }, { readResultDraft }, { parseClaimRecord }] = await Promise.all([import('./taskFile.ts'), import('./resultFile.ts'), import('./claimRecord.ts')]);
-  return { instruction: readTaskDraft, result: readResultDraft, claim: (bytes) => projection(bytes, parseClaimRecord) };
+  return {
+    instruction(bytes, { path, oid }) {
+      const draft = readTaskDraft(bytes);
+      return isQuarantined(draft) ? draft : { task: placeTask(draft, path, oid), titled: draft.title !== null };
+    },
+    result(bytes, { path }) {
+      const draft = readResultDraft(bytes);
+      return isQuarantined(draft) ? draft : placeResult(draft, path);
+    },
+    claim: (bytes) => projection(bytes, parseClaimRecord),
+  };
 }
 
 function projection(bytes: Uint8Array, parse: (bytes: Uint8Array) => ClaimRecord): Verdict {
   try {
-    return parse(bytes);
+    return { record: parse(bytes) };
   } catch (error) {
     if (!(error instanceof CambiumError)) throw error;
     const newer = error.code === 'schema-too-new';
@@ -146,9 +162,9 @@ function projection(bytes: Uint8Array, parse: (bytes: Uint8Array) => ClaimRecord
 }
 
 /** The size is asked first, so that a huge file never enters memory. */
-async function judge(store: Store, parse: Parser, blob: Oid): Promise<Verdict> {
-  const bytes = await store.sizeOf(blob);
-  return bytes > FILE_BYTES_MAX ? tooLarge('', bytes) : parse(await store.readBlob(blob));
+async function judge(store: Store, parse: Parser, entry: FileEntry): Promise<Verdict> {
+  const bytes = await store.sizeOf(entry.oid);
+  return bytes > FILE_BYTES_MAX ? tooLarge('', bytes) : parse(await store.readBlob(entry.oid), entry);
 }
 
 function buildView(files: readonly Placed[], verdicts: ReadonlyMap<string, Verdict>, deep: readonly Quarantined[]): TaskView {
@@ -156,19 +172,23 @@ function buildView(files: readonly Placed[], verdicts: ReadonlyMap<string, Verdi
   const results = new Map<TaskId, TaskResult>();
   const projections = new Map<TaskId, { blob: Oid; record: ClaimRecord }>();
   const named = files.filter(({ kind, fault }) => kind !== 'none' && fault === null);
-  const twins = duplicateStems(named.map(({ entry }) => entry.path));
+  const twins = hasTwins(named) ? duplicateStems(named.map(({ entry }) => entry.path)) : [];
   const twinPaths = new Set(twins.map(({ path }) => path));
   const quarantine = [...deep, ...twins, ...files.flatMap(({ fault }) => fault ?? [])];
-  for (const { entry: { path, oid }, kind, key } of named) {
+  for (const { entry: { path, oid }, kind, id, key } of named) {
     const verdict = verdicts.get(key) as Verdict;
     if (twinPaths.has(path)) continue;
     if (isQuarantined(verdict)) quarantine.push({ ...verdict, path });
-    else if (kind === 'instruction') tasks.set(taskStem(path), placeTask(verdict as TaskDraft, path, oid));
-    else if (kind === 'result') results.set(taskStem(path), placeResult(verdict as ResultDraft, path));
-    else if ((verdict as ClaimRecord).task === taskStem(path)) projections.set(taskStem(path), { blob: oid, record: verdict as ClaimRecord });
-    else quarantine.push({ path, line: 1, reason: `It speaks of the task ${(verdict as ClaimRecord).task}.`, mend: 'Delete the file: the fleet writes this projection anew.' });
+    else if (kind === 'instruction') tasks.set(id, moveTask(verdict as SeenTask, path));
+    else if (kind === 'result') results.set(id, moveResult(verdict as TaskResult, path));
+    else if ((verdict as SeenClaim).record.task === id) projections.set(id, { blob: oid, record: (verdict as SeenClaim).record });
+    else quarantine.push({ path, line: 1, reason: `It speaks of the task ${(verdict as SeenClaim).record.task}.`, mend: 'Delete the file: the fleet writes this projection anew.' });
   }
   return { tasks, results, projections, quarantine: quarantine.toSorted((a, b) => (a.path < b.path ? -1 : 1)) };
+}
+
+function hasTwins(named: readonly Placed[]): boolean {
+  return new Set(named.map(({ kind, id }) => `${kind} ${id}`)).size < named.length;
 }
 
 function parseCache(text: string): readonly [string, Verdict][] | null {

@@ -39,7 +39,7 @@ export async function diffTrees(store: Store, before: Oid | null, after: Oid | n
   if (before === after) return [];
   const [old, now] = await Promise.all([entriesByName(store, before), entriesByName(store, after)]);
   const changes: PathChange[] = [];
-  for (const name of [...new Set([...old.keys(), ...now.keys()])].sort()) {
+  for (const name of [...new Set([...old.keys(), ...now.keys()])].toSorted()) {
     changes.push(...(await diffEntry(store, old.get(name), now.get(name), `${prefix}${name}`)));
   }
   return changes;

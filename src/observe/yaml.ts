@@ -67,8 +67,9 @@ const TOO_DEEP = { message: `The YAML is nested deeper than ${DEPTH_MAX} levels.
 function parse(text: string, lineCounter: LineCounter): Document.Parsed | null {
   try {
     // Uniqueness is checked in the walk, in linear time: the parser's own check is quadratic in the number of keys.
+    // At log level `silent` it would pass over a second document without a word.
     return parseDocument(text, {
-      version: '1.2', schema: 'core', merge: false, uniqueKeys: false, stringKeys: true, prettyErrors: false, logLevel: 'silent', lineCounter,
+      version: '1.2', schema: 'core', merge: false, uniqueKeys: false, stringKeys: true, prettyErrors: false, logLevel: 'error', lineCounter,
     });
   } catch (error) {
     if (error instanceof RangeError) return null;
@@ -152,7 +153,7 @@ function readScalar(scalar: Scalar, kind: ScalarKind): unknown {
   if (scalar.type !== 'PLAIN' || source === undefined || scalar.tag !== undefined) return value ?? null;
   if (typeof value === 'boolean') return kind === 'text' ? source : value;
   if (typeof value !== 'number') return value ?? null;
-  if (kind === 'number') return value;
+  return value;
   return kind === 'any' && String(value) === source ? value : source;
 }
 

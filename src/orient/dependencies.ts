@@ -90,8 +90,9 @@ function createGuesser(tasks: ReadonlyMap<TaskId, unknown>): (id: TaskId) => rea
 /** One cycle for each member, the shortest through the smallest id that has none yet: `a → b → a`. */
 function cyclesOf(group: readonly TaskId[], open: (id: TaskId) => readonly TaskId[]): ReadonlyMap<TaskId, Blocked> {
   const found = new Map<TaskId, Blocked>();
+  const [only] = group;
+  if (group.length === 1 && only !== undefined && !open(only).includes(only)) return found;
   const members = new Set(group);
-  if (group.length === 1 && !open(group[0] as TaskId).includes(group[0] as TaskId)) return found;
   for (const start of group.toSorted()) {
     if (found.has(start)) continue;
     const cycle = shortestCycle(start, (id) => open(id).filter((on) => members.has(on)));

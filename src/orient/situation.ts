@@ -1,5 +1,5 @@
 /** Snapshot → Situation: what each task's state is and why. Pure. */
-import { attemptsUsed, chainState } from '../model/claim.ts';
+import { attemptsUsed, chainState, isTerminal } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { Fleet } from '../model/snapshot.ts';
@@ -34,9 +34,9 @@ export function orient(fleet: Fleet, now: string): Situation {
   for (const task of fleet.tasks.values()) {
     const situation = orientTask(fleet, task, blocks.get(task.id) ?? 'met', now);
     tasks.set(task.id, situation);
-    if (isOpenEnd(situation)) openEnds.add(task.id);
+    if (isOpenEnd(situation, fleet.unlanded.has(task.id))) openEnds.add(task.id);
   }
-  const ready = [...tasks.values()].filter(({ state }) => state === 'ready').sort(byUrgency);
+  const ready = [...tasks.values()].filter(({ state }) => state === 'ready').toSorted(byUrgency);
   return { tasks, ready, openEnds };
 }
 
@@ -49,7 +49,7 @@ function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: 
   if (state !== 'open') return { ...facts, ...heldSituation(state, chain as Chain) };
   if (block !== 'met') return { ...facts, state: 'blocked', reasons: [block.reason, block.mend] };
   const waits = [task.notBefore, chain?.record.kind === 'release' ? chain.record.not_before : undefined].filter((time) => time !== undefined && time > now);
-  if (waits.length > 0) return { ...facts, state: 'waiting', reasons: [`not before ${waits.sort().at(-1)}${releaseReason(chain)}`] };
+  if (waits.length > 0) return { ...facts, state: 'waiting', reasons: [`not before ${waits.toSorted().at(-1)}${releaseReason(chain)}`] };
   const max = task.maxAttempts ?? fleet.config.defaults.maxAttempts;
   if (attemptsUsed(chain) >= max) return { ...facts, state: 'blocked', reasons: [`all ${max} attempts are used up`, `Start over with \`cambium task retry ${task.id}\`.`] };
   const missing = fleet.missingContext.get(task.id) ?? [];
@@ -70,10 +70,10 @@ function releaseReason(chain: Chain | undefined): string {
   return chain?.record.reason === undefined ? '' : `: ${chain.record.reason}`;
 }
 
-function isOpenEnd({ chain, result }: TaskSituation): boolean {
-  if (result === undefined || chain === undefined) return false;
-  const state = chainState(chain);
-  return (state === 'held' || state === 'open' || state === 'waiting' || state === 'review') && chain.record.kind !== 'reopen' && chain.record.epoch <= result.epoch;
+/** A result on main while the chain goes on: whatever its epoch (M2). A cancel may have lost the chain it was to create. */
+function isOpenEnd({ chain, result }: TaskSituation, isUnlanded: boolean): boolean {
+  if (result === undefined || isUnlanded) return false;
+  return chain === undefined ? result.outcome === 'cancelled' && result.claim === null : !isTerminal(chainState(chain));
 }
 
 export function byUrgency(a: TaskSituation, b: TaskSituation): number {

@@ -5,8 +5,9 @@ import { describe, expect, test } from 'vitest';
 import type { Provider, SpawnEnd } from '../../src/ports/provider.ts';
 import { endOf, requestOf, taskOf } from '../support/spawnRequest.ts';
 
+const nothing = async (): Promise<string | null> => null;
+
 export function providerContract(name: string, create: () => Provider): void {
-  const nothing = async (): Promise<string | null> => null;
   const task = taskOf({ acceptanceCriteria: ['Tests pass', 'Docs say so'] });
   const request = requestOf({ task, instruction: '```sh\ntrue\n```\n' });
 

@@ -1,7 +1,7 @@
 /** What every Supervisor promises. Run it with a maker of supervisors that share their state only by the scratch folder. */
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Limits, SpawnStatus, Supervisor } from '../../src/ports/process.ts';
 import type { SpawnEnd, SpawnSpec } from '../../src/ports/provider.ts';
 import { tempDir, until } from '../support/temp.ts';
@@ -28,6 +28,11 @@ export function lives(pid: number): boolean {
 export function livingWithMark(id: string): readonly number[] {
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
   return pids.filter((pid) => lives(pid) && environOf(pid).includes(`\0CAMBIUM_SPAWN=${id}\0`));
+}
+
+/** For the end of a test: one that failed must not leave processes behind. Only those with the test's own mark. */
+export function killMarked(id: string): void {
+  for (const pid of livingWithMark(id)) process.kill(pid, 'SIGKILL');
 }
 
 function environOf(pid: number): string {
@@ -60,6 +65,7 @@ export function supervisorContract(name: string, world: SupervisorWorld): void {
     id = `contract-${process.pid}-${counter}-${world.bootMs()}`;
     scratch = join(folder.path, id);
   });
+  afterEach(() => killMarked(id));
   afterAll(() => folder.remove());
 
   describe(`a supervisor (${name})`, () => {

@@ -21,6 +21,8 @@ import { CORPUS, MARKER_VARIABLE, NAMES } from './corpus.ts';
 const BLOB = 'a'.repeat(40);
 const folder = mkdtempSync(join(tmpdir(), 'cambium-hostile-'));
 const marker = join(folder, 'ran');
+/** Those that cost nothing, for what need not run the others again. */
+const SMALL = CORPUS.filter(({ bytes }) => bytes.length < 10_000);
 const fuzz = { numRuns: Number(process.env['CAMBIUM_FUZZ_RUNS'] ?? 1_000) };
 
 beforeAll(() => {
@@ -51,7 +53,7 @@ describe('an instruction file', () => {
   });
 
   test('a second look gives the same verdict', () => {
-    const look = (): unknown[] => CORPUS.map(({ bytes }) => parseTask({ path: 'tasks/x.md', blob: BLOB, bytes }));
+    const look = (): unknown[] => SMALL.map(({ bytes }) => parseTask({ path: 'tasks/x.md', blob: BLOB, bytes }));
     expect(look()).toEqual(look());
   });
 });
@@ -97,7 +99,7 @@ test('one bad file leaves the others as they are', async () => {
 });
 
 test('the hand-written checks of front matter and the zod schema agree over the corpus', () => {
-  for (const { name, bytes } of CORPUS) {
+  for (const { name, bytes } of SMALL) {
     const text = decodeText('', bytes);
     const front = typeof text === 'string' ? readFrontMatter('', text, scalarKind) : text;
     if (isQuarantined(front) || name === 'a newer format' || /empty file|blanks only|without title/.test(name)) continue;

@@ -89,8 +89,8 @@ function notesTwice(world: World, main: CommitId): boolean {
 }
 
 export function judgeState(world: World, state: State): string | null {
-  const keepsAgreement = world.design.agreement && world.design.reopenChecksMain;
-  for (let task = 0; keepsAgreement && task < world.bounds.tasks; task += 1) {
+  const tasksAgreed = world.design.agreement && world.design.reopenChecksMain ? world.bounds.tasks : 0;
+  for (let task = 0; task < tasksAgreed; task += 1) {
     const main = refAt(state, world.mainRef);
     const tip = chainTip(world, state, task);
     if (agree(world, main, tip, task) !== agreeInShort(world, main, tip, task)) return INVARIANTS.shortAgreement;

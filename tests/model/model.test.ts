@@ -4,9 +4,10 @@ import { rightTrials, wrongTrials } from './trials.ts';
 
 const LIMITS: Limits = { statesMax: 200_000, settleEvery: 3, nowMs: () => 0 };
 
+const right = rightTrials('small').map((trial) => trial.run(LIMITS));
+
 describe('the protocol of docs/protocol.md holds in every interleaving within small bounds', () => {
-  test.each(rightTrials('small').map((trial) => [trial.name, trial] as const))('%s', (_, trial) => {
-    const verdict = trial.run(LIMITS);
+  test.each(right.map((verdict) => [verdict.name, verdict] as const))('%s', (_, verdict) => {
     expect(verdict.violation).toBeNull();
     expect(verdict.complete).toBe(true);
   });
@@ -21,7 +22,7 @@ describe('the model can tell a wrong design from a right one', () => {
 });
 
 test('the right design is green with every kind of move taken, not for want of moves', () => {
-  const taken = rightTrials('small').flatMap((trial) => [...trial.run(LIMITS).labels]).join('\n');
+  const taken = right.flatMap((verdict) => [...verdict.labels]).join('\n');
   const kinds = [
     /claims with epoch 2/, /validates and starts/, /adopts its claim/, /takes over with epoch 2: half-applied: only claim$/m, /lands of epoch 1: half-applied: only main/,
     /lands of epoch 1: half-applied: only claim/, /a land arrives late and is accepted/, /arrives late, half-applied/, /repeats land: refused/, /repeats land: everything up to date/,

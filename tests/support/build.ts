@@ -7,7 +7,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -33,8 +33,8 @@ function build(): string {
   if (!existsSync(dist)) {
     const making = `${home}.${process.pid}`;
     compile(join(making, 'dist'));
-    // Below node_modules the type of the project's package.json no longer applies.
-    writeFileSync(join(making, 'package.json'), '{"type":"module"}\n');
+    // Below node_modules the project's own package.json no longer applies.
+    copyFileSync(join(ROOT, 'package.json'), join(making, 'package.json'));
     symlinkSync(join(ROOT, 'templates'), join(making, 'templates'));
     publish(making, home);
   }
@@ -64,7 +64,7 @@ function publish(making: string, home: string): void {
 
 function sourceHash(): string {
   const hash = createHash('sha256');
-  for (const path of [...sources(), 'tsconfig.json', 'tsconfig.build.json']) hash.update(path).update(readFileSync(join(ROOT, path)));
+  for (const path of [...sources(), 'package.json', 'tsconfig.json', 'tsconfig.build.json']) hash.update(path).update(readFileSync(join(ROOT, path)));
   return hash.digest('hex').slice(0, 16);
 }
 

@@ -1,4 +1,5 @@
 /** From an agent that ended well to what lands: scope, criteria, verify, result. */
+import { worktreeName } from '../../model/run.ts';
 import type { Run } from '../../model/run.ts';
 import type { TaskResult } from '../../model/task.ts';
 import { diffTrees, treeOf } from '../../observe/tree.ts';
@@ -11,6 +12,7 @@ import type { Workshop } from './workshop.ts';
 
 /** What keeps the work from landing, in sentences for the agent; empty when it may land. */
 export async function workProblems(shop: Workshop, run: Run): Promise<{ readonly run: Run; readonly problems: readonly string[] }> {
+  if (run.work === null && !(await shop.worktrees.exists(worktreeName(run)))) return { run, problems: ['its worktree was removed while it worked'] };
   const work = await captureWork(shop, run);
   const kept = await saveRun(shop, { ...run, work });
   const unmet = run.criteria.filter(({ met }) => !met).map(({ text, evidence }) => `Not met: ${text} (${evidence})`);
@@ -23,7 +25,7 @@ export async function workProblems(shop: Workshop, run: Run): Promise<{ readonly
 export function landingOf(shop: Workshop, run: Run, outcome: 'done' | 'failed'): Landing {
   const agent = shop.agent(run.agent);
   return {
-    task: run.task, path: run.path, instruction: run.instruction, tip: run.claim, agent: run.agent,
+    task: run.task, title: shop.fleet().tasks.get(run.task)?.title ?? run.task, path: run.path, instruction: run.instruction, tip: run.claim, agent: run.agent,
     work: outcome === 'failed' || run.work === null ? null : { base: run.base, tree: run.work.tree, head: run.work.head },
     result: resultOf(shop, run, outcome), report: run.report, files: spawnFiles(shop.node, run),
     roster: { id: run.agent, role: agent?.role ?? 'worker', provider: run.provider, capabilities: agent?.capabilities ?? [] },

@@ -1,4 +1,6 @@
 /** The person's checkout over git (ports/checkout.ts): what each call does, and that they never overlap. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { CambiumError } from '../../errors.ts';
 import type { Checkout, CheckoutLook } from '../../ports/checkout.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -52,7 +54,7 @@ export function openCheckout({ root, ...rest }: CheckoutOptions): Checkout {
 
 /** A pass that another process left unfinished is recovered as soon as that is allowed; until then nothing is touched. */
 async function lookRecovered(site: Site, see: () => Promise<CheckoutLook>): Promise<CheckoutLook> {
-  if (hasIntent(site)) await recover(site);
+  if (hasIntent(site) || existsSync(join(site.gitDir, 'index.lock'))) await recover(site);
   const seen = await see();
   if (seen.state !== 'ready' || !hasIntent(site)) return seen;
   return { state: 'busy', reason: `another process is changing the checkout, or was ended in the middle of it (${intentPath(site)})` };

@@ -9,7 +9,7 @@ import { displacedPath, undonePath } from './exchange.ts';
 import { readIntent, readRecord } from './intent.ts';
 import type { Intent, Step } from './intent.ts';
 import { bootId } from '../system/identity.ts';
-import { displacedFolder, displacedNames, isOursOrDead, isRunning, knownPasses, ownerOf, removePass } from './pass.ts';
+import { displacedFolder, displacedNames, isOursOrDead, isRunning, knownPasses, ownerOf, removePass, removeUnborn } from './pass.ts';
 import type { Pass } from './pass.ts';
 import type { Site } from './site.ts';
 import { bytesOf, rawOidOf, statOf } from './stamp.ts';
@@ -31,6 +31,7 @@ export class DisplacedFiles {
   /** Reads all displaced files again; returns the unexpected bytes and removes what has served its time. */
   async collect(): Promise<Rescued[]> {
     const rescued: Rescued[] = [];
+    removeUnborn(this.#site);
     const unfinished = readIntent(this.#site)?.pass.id;
     for (const pass of knownPasses(this.#site)) {
       if (pass.id === unfinished || isRunning(pass.id)) continue;

@@ -20,6 +20,9 @@ export interface Pass {
   readonly files: string;
 }
 
+/** A folder without an owner in it that is older than this was left by a crash. */
+const UNBORN_MS = 60_000;
+
 /** Passes of this process that are running now: their owner lives, and yet a recovery in it must wait. */
 const running = new Set<string>();
 
@@ -58,10 +61,23 @@ export function openPass(site: Site): Pass {
 }
 
 export function knownPasses(site: Site): Pass[] {
+  return foldersOfPasses(site).filter(({ id }) => !id.startsWith('.'));
+}
+
+/** Removes what a crash left of a pass that had not got its name yet: there is nothing in it. */
+export function removeUnborn(site: Site): void {
+  for (const pass of foldersOfPasses(site).filter(({ id }) => id.startsWith('.'))) {
+    const owner = ownerOf(pass);
+    const ageMs = site.clock.now().getTime() - (statSync(pass.folder, { throwIfNoEntry: false })?.mtimeMs ?? Infinity);
+    if (owner === null ? ageMs > UNBORN_MS : isOursOrDead(owner)) removePass(pass);
+  }
+}
+
+function foldersOfPasses(site: Site): Pass[] {
   try {
     const home = filesHome(site);
     return readdirSync(passesFolder(site), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
+      .filter((entry) => entry.isDirectory())
       .map(({ name }) => ({ id: name, folder: join(passesFolder(site), name), files: join(home, name) }));
   } catch (error) {
     if (isGone(error)) return [];
@@ -87,7 +103,7 @@ export function isOursOrDead(owner: ProcessIdentity): boolean {
 
 /** Ends a pass: what it prepared goes, what it displaced stays until it was looked at again (`displaced.ts`). */
 export function closePass(pass: Pass): void {
-  rmSync(incomingFolder(pass), { recursive: true, force: true });
+  removeFolder(incomingFolder(pass));
   for (const path of [indexOf(pass, 'new'), indexOf(pass, 'old'), lockOf(pass)]) rmSync(path, { force: true });
   if (displacedNames(pass).length === 0) removePass(pass);
   running.delete(pass.id);
@@ -99,10 +115,13 @@ export function stopPass(pass: Pass): void {
 }
 
 export function removePass(pass: Pass): void {
-  rmSync(pass.files, { recursive: true, force: true });
-  rmSync(pass.folder, { recursive: true, force: true });
+  removeFolder(pass.files);
+  removeFolder(pass.folder);
   running.delete(pass.id);
 }
+
+// A git that outlived its killed parent may still be writing there: then it takes another try.
+const removeFolder = (path: string): void => rmSync(path, { recursive: true, force: true, maxRetries: 5 });
 
 export function displacedNames(pass: Pass): string[] {
   try {

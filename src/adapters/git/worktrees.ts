@@ -29,7 +29,7 @@ export function openWorktrees(gitDir: string, folder: string): Worktrees {
       return path(name);
     },
     capture: (name) => capture(path(name), join(folder, '.index', name)),
-    list: async () => (await readdir(folder).catch(() => [])).filter((name) => !name.startsWith('.')).sort(),
+    list: async () => (await readdir(folder).catch(() => [])).filter((name) => !name.startsWith('.')).toSorted(),
   };
 }
 

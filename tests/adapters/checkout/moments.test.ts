@@ -2,6 +2,7 @@
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
+import { until } from '../../support/temp.ts';
 import { HALF_SAVED_MS, openDesk } from './desk.ts';
 import type { Desk, DeskOptions } from './desk.ts';
 
@@ -184,7 +185,8 @@ test('an unchanged folder is not read again, except by a full look', async () =>
   const desk = await open({ files: Object.fromEntries(Array.from({ length: 50 }, (_, at) => [`memory/m/${at}.md`, `${at}\n`])) });
   // Stamps of the last few milliseconds are not trusted: such files are read again.
   for (let at = 0; at < 50; at++) fs.lutimesSync(join(desk.root, `memory/m/${at}.md`), 1, 1);
-  await new Promise((resolve) => void setTimeout(resolve, 80));
+  const touchedMs = Date.now();
+  await until(() => Date.now() - touchedMs > 60 || null);
   const read = async (full: boolean): Promise<number> => {
     let count = 0;
     moments.before = (call, from) => void (count += call === 'openSync' && from.startsWith(join(desk.root, 'memory')) ? 1 : 0);

@@ -143,10 +143,16 @@ describe('the words of git', () => {
     ['a size limit', 1, [a('!', '[remote rejected] (unpacker error)'), b('!', '[remote rejected] (unpacker error)')], 'remote: fatal: pack exceeds maximum allowed size', 'refused', true],
     ['a hub without atomic pushes', 128, [], 'fatal: the receiving end does not support --atomic push', 'refused', true],
     ['a lost connection', 128, [], 'fatal: the remote end hung up unexpectedly', 'unknown', undefined],
+    ['a refusal that git did not survive', 128, [a('!', '[remote rejected] (x)'), b('!', '[remote rejected] (x)')], '', 'unknown', undefined],
     ['a signal', -1, [a('*', '[new reference]'), b('*', '[new reference]')], '', 'unknown', undefined],
   ] as const)('%s', (_, code, lines, stderr, kind, policy) => {
     const found = outcome(code, lines, stderr);
     expect([found.kind, 'policy' in found ? found.policy : undefined]).toEqual([kind, policy]);
+  });
+
+  it('what git said at the end of its time is not believed', () => {
+    const stdout = [a('*', '[new reference]'), b('*', '[new reference]')].join('\n');
+    expect(pushOutcome({ code: 0, stdout, stderr: '', timedOut: true }, updates, 'hub').kind).toBe('unknown');
   });
 
   it.each([

@@ -49,6 +49,9 @@ const text = async (oid: Oid): Promise<string> => Buffer.from(await store.readBl
 const fsck = (): string => gitIn(gitDir, ['fsck', '--strict', '--full', '--no-dangling', '--no-progress']);
 const loose = (oid: Oid): string => join(gitDir, 'objects', oid.slice(0, 2), oid.slice(2));
 
+/** Looks at /proc. */
+const onLinux = test.skipIf(!existsSync('/proc/self/task'));
+
 /** Process ids of the git helpers of this repository, by what they run. */
 function helpers(command: string): number[] {
   return readdirSync(`/proc/${process.pid}/task`)
@@ -79,6 +82,12 @@ describe('what git sees', () => {
       }
       await commitOn(store, [], { tree: root });
     }), { numRuns: 6 });
+    expect(fsck()).toBe('');
+  });
+
+  test('the empty tree is there once it was written, though git knows it anyway', async () => {
+    expect(await store.readTree(gitIn(gitDir, ['hash-object', '-t', 'tree', '--stdin']))).toEqual([]);
+    await store.updateRefs([{ ref: 'refs/heads/main', to: await commitOn(store, []) }], 'test');
     expect(fsck()).toBe('');
   });
 
@@ -120,7 +129,10 @@ describe('what git sees', () => {
   test('replacement objects are not followed', async () => {
     const [one, two] = [await commitOn(store, [], { message: 'one' }), await commitOn(store, [], { message: 'two' })];
     gitIn(gitDir, ['replace', one, two]);
-    expect((await store.readCommit(one)).message).toBe('one');
+    const fresh = await openGitStore({ gitDir });
+    expect((await fresh.readCommit(one)).message).toBe('one');
+    expect(await fresh.isAncestor(one, two)).toBe(false);
+    await fresh.close();
   });
 
   test('a move of a branch is in its reflog with the reason', async () => {
@@ -191,7 +203,7 @@ describe('what others do meanwhile', () => {
     await other.close();
   });
 
-  test('a lock that another process holds is waited for', async () => {
+  onLinux('a lock that another process holds is waited for', async () => {
     const commit = await commitOn(store, []);
     const lock = join(gitDir, 'refs/cambium/a.lock');
     mkdirSync(dirname(lock), { recursive: true });
@@ -202,7 +214,21 @@ describe('what others do meanwhile', () => {
     expect(await moving).toBe(true);
   });
 
-  test('helpers that are killed are started again', async () => {
+  onLinux('a git that is killed while it moves refs has moved none, and is started again', async () => {
+    const commit = await commitOn(store, []);
+    const lock = join(gitDir, 'refs/cambium/a.lock');
+    mkdirSync(dirname(lock), { recursive: true });
+    writeFileSync(lock, '');
+    const moving = store.updateRefs([{ ref: 'refs/cambium/a', expect: null, to: commit }], 'test');
+    const [first] = await until(() => (helpers('update-ref').length > 0 ? helpers('update-ref') : null)) as [number];
+    process.kill(first, 'SIGKILL');
+    await until(() => (helpers('update-ref').some((pid) => pid !== first) ? true : null));
+    rmSync(lock);
+    expect(await moving).toBe(true);
+    expect(await store.readRef('refs/cambium/a')).toBe(commit);
+  });
+
+  onLinux('helpers that are killed are started again', async () => {
     const blob = await store.writeBlob(Buffer.alloc(2_000_000, 'x'));
     const commit = await commitOn(store, []);
     await store.updateRefs([{ ref: 'refs/cambium/a', to: commit }], 'test');
@@ -325,6 +351,17 @@ describe('merges by git', () => {
     const { tree, conflicts } = await store.mergeTrees(base, ours, theirs);
     expect(conflicts).toEqual([]);
     expect(await readFiles(store, tree)).toEqual({ 'b.md': `${lines}more\n` });
+  });
+
+  test('a file added to a folder that the other side moved stays where it was put', async () => {
+    const page = (name: string): string => Array.from({ length: 12 }, (_, index) => `${name} ${index}\n`).join('');
+    const both = (prefix: string): Record<string, string> => ({ [`${prefix}/a.md`]: page('a'), [`${prefix}/b.md`]: page('b') });
+    const base = await writeFiles(store, { ...both('tasks'), f: page('f') });
+    const ours = await writeFiles(store, { ...both('done'), f: `first\n${page('f')}` });
+    const theirs = await writeFiles(store, { ...both('tasks'), 'tasks/c.md': 'new\n', f: `${page('f')}last\n` });
+    const { tree, conflicts } = await store.mergeTrees(base, ours, theirs);
+    expect(conflicts).toEqual([]);
+    expect(await readFiles(store, tree)).toEqual({ ...both('done'), 'tasks/c.md': 'new\n', f: `first\n${page('f')}last\n` });
   });
 
   test('merging the same trees twice leaves no new object behind', async () => {

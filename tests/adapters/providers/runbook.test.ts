@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { createRunbook } from '../../../src/adapters/providers/runbook.ts';
@@ -99,5 +99,4 @@ test('a report that claims fewer blocks than the instruction has is no success',
 
 test('the runbook needs nothing that could be missing', async () => {
   expect(await runbook.probe()).toHaveProperty('version');
-  writeFileSync(join(folder.path, 'done'), '');
 });

@@ -1,19 +1,27 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
 import { bootMs } from '../../../src/adapters/system/bootClock.ts';
 import { programsOf } from '../../../src/adapters/system/programs.ts';
 import { createSupervisor } from '../../../src/adapters/system/supervisor.ts';
-import { ESCAPEE, ended, lives, livingWithMark } from '../../contracts/supervisor.ts';
+import { ESCAPEE, ended, killMarked, lives, livingWithMark } from '../../contracts/supervisor.ts';
 import { distDir } from '../../support/build.ts';
 import { tempDir, until } from '../../support/temp.ts';
 
 const folder = tempDir('supervisor-crash');
+const ids: string[] = [];
+afterEach(() => ids.forEach(killMarked));
 afterAll(() => folder.remove());
 
 const programs = programsOf(distDir());
 const supervisor = createSupervisor({ programs });
 const AGENT = `${ESCAPEE}; trap '' TERM; sleep 600 & echo up; while :; do sleep 0.2; done`;
+
+function newId(name: string): string {
+  const id = `${name}-${bootMs()}`;
+  ids.push(id);
+  return id;
+}
 
 const limitsIn = (ms: number) => ({ timeoutMs: 60_000, silenceMs: 60_000, graceMs: 300, deadlineBootMs: bootMs() + ms });
 const specOf = (script: string) => ({ argv: ['sh', '-c', script], cwd: folder.path, env: {}, stdin: '', files: {} });
@@ -21,7 +29,7 @@ const pidIn = (scratch: string, who: 'process' | 'agent'): number => JSON.parse(
 const isUp = (scratch: string) => until(async () => (await supervisor.readFile(scratch, 'output.log'))?.includes('up') === true || null);
 
 test('kill -9 of the supervisor is seen as lost and nudged, and stop ends the orphans by their mark', async () => {
-  const id = `lost-${bootMs()}`;
+  const id = newId('lost');
   const scratch = join(folder.path, id);
   let nudged = 0;
   supervisor.onChange(() => void nudged++);
@@ -37,7 +45,7 @@ test('kill -9 of the supervisor is seen as lost and nudged, and stop ends the or
 });
 
 test('a supervisor that was stopped (SIGSTOP) is alive, and stop makes it end its agent', async () => {
-  const id = `stopped-${bootMs()}`;
+  const id = newId('stopped');
   const scratch = join(folder.path, id);
   await supervisor.start(id, scratch, specOf(AGENT), limitsIn(60_000));
   await isUp(scratch);
@@ -49,7 +57,7 @@ test('a supervisor that was stopped (SIGSTOP) is alive, and stop makes it end it
 });
 
 test('a child that cleared its environment is found by its parents', async () => {
-  const id = `bare-${bootMs()}`;
+  const id = newId('bare');
   const scratch = join(folder.path, id);
   const pidFile = join(folder.path, 'bare.pid');
   await supervisor.start(id, scratch, specOf(`env -i setsid sh -c 'echo $$ > ${pidFile}; echo up; exec sleep 600' & wait`), limitsIn(60_000));
@@ -61,7 +69,7 @@ test('a child that cleared its environment is found by its parents', async () =>
 });
 
 test('a scratch folder that is deleted fences its agent', async () => {
-  const id = `deleted-${bootMs()}`;
+  const id = newId('deleted');
   const scratch = join(folder.path, id);
   await supervisor.start(id, scratch, specOf(AGENT), limitsIn(60_000));
   await isUp(scratch);
@@ -71,7 +79,7 @@ test('a scratch folder that is deleted fences its agent', async () => {
 });
 
 test('stop before the supervisor is on record keeps the agent from starting', async () => {
-  const id = `early-${bootMs()}`;
+  const id = newId('early');
   const scratch = join(folder.path, id);
   const touched = join(folder.path, 'early.touched');
   const starting = supervisor.start(id, scratch, specOf(`touch ${touched}`), limitsIn(60_000));

@@ -1,20 +1,28 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, afterEach, expect, test } from 'vitest';
 import { bootMs } from '../../../../src/adapters/system/bootClock.ts';
 import { programsOf } from '../../../../src/adapters/system/programs.ts';
 import { createSupervisor } from '../../../../src/adapters/system/supervisor.ts';
-import { ESCAPEE, ended, lives, livingWithMark } from '../../../contracts/supervisor.ts';
+import { ESCAPEE, ended, killMarked, lives, livingWithMark } from '../../../contracts/supervisor.ts';
 import { distDir } from '../../../support/build.ts';
 import { startProgram } from '../../../support/program.ts';
 import { tempDir, until } from '../../../support/temp.ts';
 
 const folder = tempDir('supervisor-deadline');
+const ids: string[] = [];
+afterEach(() => ids.forEach(killMarked));
 afterAll(() => folder.remove());
 
 const programs = programsOf(distDir());
 const supervisor = createSupervisor({ programs });
 const AGENT = `${ESCAPEE}; trap '' TERM; sleep 600 & echo up; while :; do sleep 0.2; done`;
+
+function newId(name: string): string {
+  const id = `${name}-${bootMs()}`;
+  ids.push(id);
+  return id;
+}
 
 const limitsIn = (ms: number) => ({ timeoutMs: 60_000, silenceMs: 60_000, graceMs: 300, deadlineBootMs: bootMs() + ms });
 const specOf = (script: string) => ({ argv: ['sh', '-c', script], cwd: folder.path, env: {}, stdin: '', files: {} });
@@ -36,7 +44,7 @@ async function startFromDaemon(id: string, deadlineMs: number): Promise<string> 
 }
 
 test('kill -9 of the daemon leaves the agent running until its deadline, which then ends it', async () => {
-  const id = `fenced-${bootMs()}`;
+  const id = newId('fenced');
   const scratch = await startFromDaemon(id, 4000);
   expect((await supervisor.status(scratch)).state).toBe('running');
   expect(livingWithMark(id).length).toBeGreaterThan(0);
@@ -45,7 +53,7 @@ test('kill -9 of the daemon leaves the agent running until its deadline, which t
 });
 
 test('a restarted daemon adopts a running agent: it renews its deadline and stops it', async () => {
-  const id = `adopted-${bootMs()}`;
+  const id = newId('adopted');
   const scratch = await startFromDaemon(id, 3000);
   const restarted = createSupervisor({ programs });
   expect((await restarted.status(scratch)).state).toBe('running');
@@ -59,7 +67,7 @@ test('a restarted daemon adopts a running agent: it renews its deadline and stop
 });
 
 test('a child that cleared its environment is still known after its parents have gone, once it was seen', async () => {
-  const id = `orphan-${bootMs()}`;
+  const id = newId('orphan');
   const scratch = join(folder.path, id);
   const pidFile = join(folder.path, 'orphan.pid');
   const goFile = join(folder.path, 'orphan.go');
