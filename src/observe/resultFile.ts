@@ -36,7 +36,7 @@ const RESULT: Rule = shape({
 const NUMBERS = new Set(['epoch', 'attempts', 'cost_usd', 'input', 'cached', 'output', 'exit', 'seconds']);
 
 /** Text keys come from their source: an object id such as `12e5432` is no number. Keys of a newer version stay plain. */
-export function resultScalarKind(path: Path): ScalarKind {
+function resultScalarKind(path: Path): ScalarKind {
   const key = path.findLast((part) => typeof part === 'string') ?? '';
   if (NUMBERS.has(String(key))) return 'number';
   return key === 'met' ? 'any' : 'text';

@@ -153,7 +153,7 @@ function readScalar(scalar: Scalar, kind: ScalarKind): unknown {
   if (scalar.type !== 'PLAIN' || source === undefined || scalar.tag !== undefined) return value ?? null;
   if (typeof value === 'boolean') return kind === 'text' ? source : value;
   if (typeof value !== 'number') return value ?? null;
-  return value;
+  if (kind === 'number') return value;
   return kind === 'any' && String(value) === source ? value : source;
 }
 

@@ -13,10 +13,11 @@ export interface ProcessIdentity {
 
 export type SpawnStatus =
   | { readonly state: 'starting' | 'running'; readonly supervisor: ProcessIdentity | null; readonly lastOutputBootMs: number | null }
-  | { readonly state: 'ended'; readonly end: SpawnEnd }
+  | { readonly state: 'ended'; readonly end: SpawnEnd; readonly supervisor: ProcessIdentity | null }
   /** The supervisor is gone without a record: killed, or the machine was rebooted. */
   | { readonly state: 'lost' };
 
+/** 0 or a non-finite number turns the timeout or the silence limit off. */
 export interface Limits {
   readonly timeoutMs: number;
   readonly silenceMs: number;

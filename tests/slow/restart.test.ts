@@ -15,6 +15,8 @@ beforeEach(async () => {
 
 afterEach(() => fleet.close());
 
+const claimsOf = (node: string): string[] => (JSON.parse(fleet.gitHub('show', `refs/cambium/nodes/${node}:node.json`)) as { claims: { task: string }[] }).claims.map(({ task }) => task);
+
 it('a restarted daemon adopts the running agent and lands its work as the same attempt', async () => {
   const [started, go] = [join(fleet.root, 'started'), join(fleet.root, 'go')];
   fleet.push({ 'tasks/job.md': runbook('a job', `echo x >> '${started}'; while [ ! -e '${go}' ]; do sleep 0.05; done; echo done > job.txt`) });
@@ -24,8 +26,9 @@ it('a restarted daemon adopts the running agent and lands its work as the same a
 
   before.child.kill('SIGKILL');
   await before.ended;
+  const lastBeat = fleet.refs().get('refs/cambium/nodes/vm-a');
   const after = seat.up('--until-idle');
-  await fleet.until('the new daemon beats', () => fleet.gitHub('show', 'refs/cambium/nodes/vm-a:node.json').includes('"task":"job"') && after.said().includes('node vm-a'));
+  await fleet.until('the new daemon beats for the claim', () => fleet.refs().get('refs/cambium/nodes/vm-a') !== lastBeat && claimsOf('vm-a').includes('job'));
   const survivors = (await seat.processes()).map(({ pid }) => pid);
   expect(survivors).toEqual(expect.arrayContaining([agents[0] as number]));
   writeFileSync(go, '');

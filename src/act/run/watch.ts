@@ -3,8 +3,8 @@ import { backoffMs } from '../../model/run.ts';
 import type { Run } from '../../model/run.ts';
 import type { Script } from '../../model/task.ts';
 import type { SpawnEnd, SpawnReport } from '../../ports/provider.ts';
-import type { SpawnStatus } from '../../ports/process.ts';
-import { scriptSpec } from './script.ts';
+import type { ProcessIdentity, SpawnStatus } from '../../ports/process.ts';
+import { runScript } from './script.ts';
 import { readTexts } from './context.ts';
 import { endAttempt, endRun, spawnRecord } from './end.ts';
 import { workProblems } from './landing.ts';
@@ -17,9 +17,10 @@ export async function watchSpawn(shop: Workshop, run: Run): Promise<Run> {
   const status = await shop.node.supervisor.status(shop.scratch(run.spawn));
   if (status.state === 'lost') return spawnLost(shop, run);
   if (status.state !== 'ended') return run;
-  if (status.end.stopped === 'fenced') return endRun(shop, recordSpawn(run, status.end, 'fenced', null), { kind: 'release', reason: 'the lease could not be renewed in time' });
+  if (status.end.stopped === 'fenced') return endRun(shop, recordSpawn(status.supervisor, run, status.end, 'fenced', null), { kind: 'release', reason: 'the lease could not be renewed in time' });
   const report = await readReport(shop, run, status.end);
-  const reported = recordSpawn({ ...run, report: report.report, criteria: report.criteria, usage: addUsage(run.usage, report.usage), costUsd: addCost(run.costUsd, report.costUsd) }, status.end, report.ok ? 'succeeded' : 'failed', report);
+  const { supervisor } = status;
+  const reported = recordSpawn(supervisor, { ...run, report: report.report, criteria: report.criteria, usage: addUsage(run.usage, report.usage), costUsd: addCost(run.costUsd, report.costUsd) }, status.end, report.ok ? 'succeeded' : 'failed', report);
   shop.say('spawn ended', { task: run.task, spawn: run.spawn, ok: report.ok, failure: report.failure });
   if (report.ok) return judgeWork(shop, await saveRun(shop, reported));
   return endAttempt(shop, reported, `${run.provider} ${describeFailure(report, status.end)}`, { retryable: report.retryable, backoffMs: backoffMs(run.attempt) });
@@ -44,10 +45,11 @@ async function readReport(shop: Workshop, run: Run, end: SpawnEnd): Promise<Spaw
   return provider.interpret(spawnRequest(shop, run, task, texts), end, (name) => shop.node.supervisor.readFile(scratch, name));
 }
 
-function recordSpawn(run: Run, end: SpawnEnd, outcome: 'succeeded' | 'failed' | 'fenced', report: SpawnReport | null): Run {
+function recordSpawn(supervisor: ProcessIdentity | null, run: Run, end: SpawnEnd, outcome: 'succeeded' | 'failed' | 'fenced', report: SpawnReport | null): Run {
   const record = spawnRecord(run, {
     start: end.startedAt, end: end.endedAt, outcome: end.stopped === 'asked' ? 'stopped' : outcome, failure: report?.failure ?? null,
-    session: report?.session ?? null, usage: report?.usage ?? null, costUsd: report?.costUsd ?? null, process: null,
+    session: report?.session ?? null, usage: report?.usage ?? null, costUsd: report?.costUsd ?? null,
+    process: supervisor === null ? null : { boot_id: supervisor.boot_id, pid: supervisor.pid, start: supervisor.start },
   });
   return { ...run, spawns: [...run.spawns, record] };
 }
@@ -81,7 +83,7 @@ async function startVerify(shop: Workshop, run: Run, script: Script): Promise<Ru
   const worktree = shop.worktrees.path(`${run.task}-${run.epoch}`);
   const cwd = task?.workingDirectory === undefined ? worktree : `${worktree}/${task.workingDirectory}`;
   const verifying = await saveRun(shop, { ...run, phase: 'verifying' });
-  await shop.node.supervisor.start(`${run.spawn}-verify`, scratch, scriptSpec(script, scratch, cwd), { timeoutMs, silenceMs: timeoutMs, graceMs: timings.graceMs, deadlineBootMs: shop.fenceAtMs(run) });
+  await shop.node.supervisor.start(`${run.spawn}-verify`, scratch, runScript(script, { cwd, scratch, env: { CAMBIUM_TASK: run.task, CAMBIUM_AGENT: run.agent, CAMBIUM_NODE: shop.node.identity.node } }), { timeoutMs, silenceMs: timeoutMs, graceMs: timings.graceMs, deadlineBootMs: shop.fenceAtMs(run) });
   return verifying;
 }
 

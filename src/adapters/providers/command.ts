@@ -10,8 +10,8 @@ import { findProgram } from '../system/findProgram.ts';
 import { redact, secretValues } from '../system/redact.ts';
 import { spawnVariables } from './environment.ts';
 import { assemblePrompt } from './prompt.ts';
-import { judgeCriteria, parseResultFile } from './resultFile.ts';
-import type { AgentResult } from './resultFile.ts';
+import { judgeCriteria, parseResultFile } from '../../observe/report.ts';
+import type { AgentResult } from '../../observe/report.ts';
 import { howItEnded, stopOf, tailMarkdown } from './stopped.ts';
 
 const PROMPT_FILE = 'prompt.md';

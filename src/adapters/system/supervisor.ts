@@ -101,7 +101,7 @@ async function statusOf(scratch: string): Promise<SpawnStatus> {
   const alive = record !== null && liveness(record.process) === 'alive';
   // Read after the look at the process: the record is written before the supervisor ends.
   const end = await readEnd(scratch);
-  if (end !== null) return { state: 'ended', end };
+  if (end !== null) return { state: 'ended', end, supervisor: record?.process ?? null };
   if (record !== null) {
     if (!alive) return { state: 'lost' };
     return { state: 'running', supervisor: record.process, lastOutputBootMs: await readNumber(`${scratch}/${LAST_OUTPUT_FILE}`) };

@@ -10,6 +10,7 @@ import type { Store } from '../../../src/ports/store.ts';
 import { SOMEONE, STEPS, asEdits, blobEntry, commitOn, readFiles, storeContract, writeFiles } from '../../contracts/store.ts';
 import { gitIn, makeBareHub } from '../../support/repo.ts';
 import { tempDir, until } from '../../support/temp.ts';
+import type { TempDir } from '../../support/temp.ts';
 
 const template = tempDir('store-template');
 makeBareHub(join(template.path, 'r.git'));
@@ -32,7 +33,7 @@ storeContract('git store, sha1', async () => {
   };
 }, { runs: 6 });
 
-let temp = tempDir('store');
+let temp: TempDir;
 let gitDir: string;
 let store: Store;
 beforeEach(async () => {

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { createCommand } from '../../../src/adapters/providers/command.ts';
 import { assemblePrompt } from '../../../src/adapters/providers/prompt.ts';
 import { createProviders } from '../../../src/adapters/providers/registry.ts';
-import { runScript } from '../../../src/adapters/providers/script.ts';
+import { runScript } from '../../../src/act/run/script.ts';
 import { bootMs } from '../../../src/adapters/system/bootClock.ts';
 import { programsOf } from '../../../src/adapters/system/programs.ts';
 import { createSupervisor } from '../../../src/adapters/system/supervisor.ts';

@@ -10,6 +10,7 @@ import { distDir } from '../../../support/build.ts';
 import { startProgram } from '../../../support/program.ts';
 import { gitIn, makeBareHub } from '../../../support/repo.ts';
 import { tempDir, until } from '../../../support/temp.ts';
+import type { TempDir } from '../../../support/temp.ts';
 
 storeContract('git store, sha256', async () => {
   const temp = tempDir('store');
@@ -23,7 +24,7 @@ storeContract('git store, sha256', async () => {
   };
 }, { runs: 20 });
 
-let temp = tempDir('store');
+let temp: TempDir;
 let gitDir: string;
 beforeEach(() => {
   temp = tempDir('store');

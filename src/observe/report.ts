@@ -3,8 +3,8 @@
  * so nothing here throws; what cannot be read is taken as plain text. Pure.
  */
 import { parse } from 'yaml';
-import type { Criterion, Task } from '../../model/task.ts';
-import type { FailureKind } from '../../ports/provider.ts';
+import type { Criterion, Task } from '../model/task.ts';
+import type { FailureKind } from '../ports/provider.ts';
 
 const CHARS_MAX = 1024 * 1024;
 const FRONT_CHARS_MAX = 64 * 1024;
