@@ -39,3 +39,10 @@ async function lastNamed(store: Store, reader: ChainReader, chain: Chain | undef
 async function resultBlob(store: Store, commit: Oid, path: string): Promise<Oid | null> {
   return (await entryAt(store, await treeOf(store, commit), resultPath(path)))?.oid ?? null;
 }
+
+/** True when two commits differ in nothing but what the fleet itself keeps: `tasks/`, `agents/`, `memory/`. */
+export async function sameCode(store: Store, before: Oid, after: Oid): Promise<boolean> {
+  if (before === after) return true;
+  const [old, now] = await Promise.all([before, after].map(async (commit) => (await store.readTree(await treeOf(store, commit))).filter(({ name }) => !['tasks', 'agents', 'memory'].includes(name))));
+  return JSON.stringify(old) === JSON.stringify(now);
+}

@@ -15,7 +15,7 @@ import type { TaskResult } from '../model/task.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { renderResult } from '../observe/resultFile.ts';
 import { entryAt, treeOf } from '../observe/tree.ts';
-import { agreement } from './agreement.ts';
+import { agreement, sameCode } from './agreement.ts';
 import { describeHolder, readChain } from './claim.ts';
 import { commitOn } from './commit.ts';
 import { agentSignature } from './node.ts';
@@ -37,6 +37,8 @@ export interface Landing {
   readonly agent: string;
   /** What the agent made, or null when only a result lands (failed). `head` is its own last commit, if it made any. */
   readonly work: { readonly base: Oid; readonly tree: Oid; readonly head: Oid | null } | null;
+  /** Main commit on whose merge `verify` was green, where that is asked for: main's code must not have moved since. */
+  readonly verifiedOn?: Oid | null;
   readonly result: Omit<TaskResult, 'claim'> & { readonly outcome: 'done' | 'failed' };
   readonly report: string;
   /** More files of the engine's: spawn records. */
@@ -92,8 +94,9 @@ async function instructionProblem(node: Node, base: Base, { path, instruction }:
 }
 
 /** A chain or a main that is behind is mended first, by a pass's healing; the landing waits for it (M1). */
-async function disagreement(node: Node, reader: ChainReader, base: Base, { path }: Landing, chain: Chain): Promise<ReturnType<typeof drop> | null> {
+async function disagreement(node: Node, reader: ChainReader, base: Base, { path, verifiedOn }: Landing, chain: Chain): Promise<ReturnType<typeof drop> | null> {
   const { state } = await agreement(node.store, reader, base.main, path, chain);
+  if (state === 'agrees' && verifiedOn !== null && verifiedOn !== undefined && !(await sameCode(node.store, verifiedOn, base.main))) return drop('not-ready', 'main has moved since verify was green on the merge');
   return state === 'agrees' ? null : drop('not-ready', 'main and the claim chain do not agree yet: a push was applied by half');
 }
 

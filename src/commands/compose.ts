@@ -10,6 +10,7 @@ import { checkGitVersion, gitText, tryGit } from '../adapters/git/run.ts';
 import { openGitStore } from '../adapters/git/store.ts';
 import { openWorktrees } from '../adapters/git/worktrees.ts';
 import { createSystemClock } from '../adapters/system/clock.ts';
+import { variable } from '../adapters/system/environment.ts';
 import { openLocal } from '../adapters/system/local.ts';
 import { builtPrograms } from '../adapters/system/programs.ts';
 import { packageVersion } from '../adapters/system/version.ts';
@@ -161,7 +162,7 @@ async function requireMarker(clone: Clone): Promise<void> {
 
 /** The node name a person gave, or the one this clone goes by. */
 export function nodeName(place: Pick<GitPlace, 'settings'>, asked: string | undefined): string {
-  const name = asked ?? process.env['CAMBIUM_NODE'] ?? place.settings.get('cambium.node') ?? hostName();
+  const name = asked ?? variable('CAMBIUM_NODE') ?? place.settings.get('cambium.node') ?? hostName();
   if (isId(name)) return name;
   throw new CambiumError('usage', `${name} is no good node name.`, { hint: `Use lower-case letters, digits, - and _: ${proposeId(name)}` });
 }

@@ -1,7 +1,7 @@
 /** `cambium init [dir]`: makes a workspace, commits what it creates, and run twice changes nothing. */
-import { access, mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { git, gitText, tryGit } from '../adapters/git/run.ts';
+import { appendLine, makeFolder, writeNew } from '../adapters/system/files.ts';
 import { CambiumError } from '../errors.ts';
 import { workspaceFiles } from './workspaceFiles.ts';
 import type { Answer } from './output.ts';
@@ -12,7 +12,7 @@ export interface InitOptions {
 
 export async function initCommand(dir: string | undefined, options: InitOptions): Promise<Answer> {
   const root = resolve(dir ?? '.');
-  await mkdir(root, { recursive: true });
+  await makeFolder(root);
   const top = await topOf(root, options.branch ?? 'main');
   const branch = await branchOf(top, options.branch);
   await requireIdentity(top);
@@ -60,21 +60,10 @@ async function requireIdentity(top: string): Promise<void> {
   throw new CambiumError('no-identity', 'git does not know who you are.', { hint: 'git config --global user.name "Your Name" && git config --global user.email you@example.org' });
 }
 
-/** Never overwrites: what is there is the person's. */
-async function writeNew(path: string, content: string): Promise<boolean> {
-  await mkdir(dirname(path), { recursive: true });
-  return writeFile(path, content, { flag: 'wx' }).then(() => true, (cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'EEXIST') return false;
-    throw cause;
-  });
-}
-
 async function addIgnore(top: string): Promise<boolean> {
   const ignored = await tryGit(['check-ignore', '--quiet', '.cambium/x'], { cwd: top });
   if (ignored.code === 0) return false;
-  const path = join(top, '.gitignore');
-  const exists = await access(path).then(() => true, () => false);
-  await writeFile(path, `${exists ? '\n' : ''}.cambium/\n`, { flag: 'a' });
+  await appendLine(join(top, '.gitignore'), '.cambium/');
   return true;
 }
 

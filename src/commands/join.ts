@@ -4,6 +4,7 @@ import { createHeart } from '../act/heartbeat.ts';
 import { checkClone, probeHub } from '../adapters/git/probe.ts';
 import { openGitHub } from '../adapters/git/hub.ts';
 import { git, gitText, tryGit } from '../adapters/git/run.ts';
+import { withTempFolder } from '../adapters/system/files.ts';
 import { CambiumError } from '../errors.ts';
 import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
@@ -146,16 +147,11 @@ async function fleetBranch(address: string): Promise<string> {
   return readBranch(address);
 }
 
-async function readBranch(address: string): Promise<string> {
-  const { mkdtemp, rm } = await import('node:fs/promises');
-  const { tmpdir } = await import('node:os');
-  const folder = await mkdtemp(`${tmpdir()}/cambium-marker-`);
-  try {
+/** The marker's own word on which branch the fleet lives. */
+function readBranch(address: string): Promise<string> {
+  return withTempFolder(async (folder) => {
     await git(['init', '--quiet', '--bare', folder]);
     await git(['fetch', '--quiet', '--depth=1', '--', address, FLEET_REF], { gitDir: folder });
     return parseFleetRecord((await git(['cat-file', 'blob', 'FETCH_HEAD:fleet.json'], { gitDir: folder })).stdout).branch;
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
-

@@ -1,4 +1,5 @@
 /** The one place that turns values and errors into text and exit codes. Standard output carries only the answer. */
+import { variable } from '../adapters/system/environment.ts';
 import { CambiumError, exitStatus } from '../errors.ts';
 
 export interface Answer {
@@ -29,7 +30,7 @@ function internal(error: unknown): CambiumError {
   return new CambiumError('internal', `This is a bug: ${cause.message}`, { hint: 'Please report it with the text below.', cause });
 }
 
-const useColor = (stream: NodeJS.WriteStream): boolean => process.env['NO_COLOR'] === undefined && process.env['TERM'] !== 'dumb' && (stream.isTTY === true || process.env['FORCE_COLOR'] !== undefined);
+const useColor = (stream: NodeJS.WriteStream): boolean => variable('NO_COLOR') === undefined && variable('TERM') !== 'dumb' && (stream.isTTY === true || variable('FORCE_COLOR') !== undefined);
 
 export function paint(text: string, code: number, stream: NodeJS.WriteStream = process.stdout): string {
   return useColor(stream) ? `\u001b[${code}m${text}\u001b[0m` : text;

@@ -1,6 +1,7 @@
 /** What most commands need: the clone, its fleet as fresh as can be had, and who acts. */
 import { join } from 'node:path';
 import type { Node } from '../act/node.ts';
+import { variable } from '../adapters/system/environment.ts';
 import { daemonOwner } from '../adapters/system/daemonLock.ts';
 import { CambiumError } from '../errors.ts';
 import { machineSignature } from '../model/message.ts';
@@ -58,13 +59,13 @@ async function refresh(clone: Clone, needsHub: boolean): Promise<string | null> 
 
 /** Who does what a person's command asks: the person, or the agent that CAMBIUM_AGENT names. */
 export async function actor({ clone }: Session): Promise<Signature> {
-  const agent = process.env['CAMBIUM_AGENT'];
+  const agent = variable('CAMBIUM_AGENT');
   if (agent !== undefined && isAgentId(agent)) return machineSignature(agent, 'agent', clone.clock.now());
   return clone.checkout().person();
 }
 
 export function agentOf(asked: string | undefined): string {
-  const agent = asked ?? process.env['CAMBIUM_AGENT'];
+  const agent = asked ?? variable('CAMBIUM_AGENT');
   if (agent === undefined) throw new CambiumError('usage', 'Which agent acts?', { hint: 'Add `--agent worker-1`, or set CAMBIUM_AGENT.' });
   if (isAgentId(agent)) return agent;
   throw new CambiumError('usage', `${agent} is no good agent id.`, { hint: 'Use lower-case letters, digits, - and _; some words are reserved.' });

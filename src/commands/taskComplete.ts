@@ -1,6 +1,4 @@
 /** `cambium task complete|fail`: lands what stands in the claim's worktree. The node judges: scope, criteria, verify. */
-import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
 import { landMember } from '../act/land.ts';
 import type { Landed, Landing } from '../act/land.ts';
 import { publish } from '../act/publish.ts';
@@ -9,6 +7,7 @@ import { runScript } from '../act/run/script.ts';
 import { scopeBreaches } from '../act/run/scope.ts';
 import { chainState } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
+import { readInput } from '../adapters/system/files.ts';
 import { CambiumError } from '../errors.ts';
 import type { Oid } from '../model/ids.ts';
 import type { Criterion, Task, TaskResult } from '../model/task.ts';
@@ -75,7 +74,7 @@ function ownChain(chain: Chain | undefined, task: Task, agent: string, epoch: nu
 async function prepare(session: Session, task: Task, chain: Chain, agent: string, options: CompleteOptions, outcome: 'done' | 'failed'): Promise<Landing> {
   const { clone, node, fleet } = session;
   const saved = await readSession(clone.local, task.id, options.epoch);
-  const { report, criteria } = judged(task, await readReport(options), outcome);
+  const { report, criteria } = judged(task, options.result === undefined ? '' : await readInput(options.result), outcome);
   const work = saved === null ? null : await workOf(session, task, options.epoch, saved.base, agent, outcome);
   const verify = outcome === 'done' && work !== null ? await runVerify(session, task, options.epoch) : null;
   const known = agentNamed(fleet.config, agent);
@@ -89,14 +88,6 @@ async function prepare(session: Session, task: Task, chain: Chain, agent: string
     result, report: options.reason === undefined ? report : `# Failed\n\n${options.reason}\n\n${report}`, files: new Map(),
     roster: { id: agent, role: known.role, provider: known.provider, capabilities: known.capabilities },
   };
-}
-
-async function readReport({ result }: CompleteOptions): Promise<string> {
-  if (result === undefined) return '';
-  if (result === '-') return readAll(process.stdin);
-  return readFile(result, 'utf8').catch((cause: unknown) => {
-    throw new CambiumError('usage', `The result file ${result} cannot be read.`, { hint: 'Name a Markdown file, or - for standard input.', cause });
-  });
 }
 
 /** Acceptance criteria are judged: one that is unmet, or that the report does not speak of, is not done. */

@@ -1,10 +1,9 @@
 /** `cambium task add|cancel|retry`: what a person or a coordinator does to the queue. Each is on the hub before it returns. */
-import { readFile } from 'node:fs/promises';
-import { text as readAll } from 'node:stream/consumers';
 import { addMember, cancelMember, reopenMember } from '../act/close.ts';
 import type { Closed } from '../act/close.ts';
 import { publish } from '../act/publish.ts';
 import type { Published } from '../act/publish.ts';
+import { readInput } from '../adapters/system/files.ts';
 import { CambiumError } from '../errors.ts';
 import { generateTaskId, isId, proposeId } from '../model/ids.ts';
 import type { Oid } from '../model/ids.ts';
@@ -38,7 +37,7 @@ export function addCommand(title: string, options: AddOptions): Promise<Answer> 
     const id = options.id ?? generateTaskId(title, clone.clock.randomBytes(4));
     if (!isId(id)) throw new CambiumError('usage', `${id} is no good task id.`, { hint: `Use lower-case letters, digits, - and _: ${proposeId(id)}` });
     const path = taskPath(id);
-    const content = renderInstruction({ title, body: await readBody(options.body), ...frontMatter(options) });
+    const content = renderInstruction({ title, body: options.body === undefined ? '' : await readInput(options.body), ...frontMatter(options) });
     checkAddition(session, id, path, content);
     const by = await actor(session);
     const ends = await publish(node, [addMember(node, { task: id, path, content, by })], { trustKnown: true });
@@ -59,14 +58,6 @@ function frontMatter(options: AddOptions): Record<string, unknown> {
     provider: options.provider, verify: options.verify, acceptance_criteria: options.criteria?.length === 0 ? undefined : options.criteria,
   };
   return { fields: Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) };
-}
-
-async function readBody(body: string | undefined): Promise<string> {
-  if (body === undefined) return '';
-  if (body === '-') return readAll(process.stdin);
-  return readFile(body, 'utf8').catch((cause: unknown) => {
-    throw new CambiumError('usage', `The body file ${body} cannot be read.`, { hint: 'Name a Markdown file, or - for standard input.', cause });
-  });
 }
 
 /** What would only be quarantined, or would close a circle of dependencies, is refused before it is published. */

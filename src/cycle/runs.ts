@@ -5,7 +5,7 @@ import { landMember } from '../act/land.ts';
 import type { Member, Published } from '../act/publish.ts';
 import { startSpawn } from '../act/run/start.ts';
 import { pushWip } from '../act/run/salvage.ts';
-import { watchSpawn, watchVerify } from '../act/run/watch.ts';
+import { verifyMerged, watchSpawn, watchVerify } from '../act/run/watch.ts';
 import { saveRun } from '../act/run/workshop.ts';
 import { isTerminal, chainState } from '../model/claim.ts';
 import type { Run } from '../model/run.ts';
@@ -61,6 +61,7 @@ async function nextOf({ shop, state }: Loop, run: Run): Promise<Run | null> {
   if (run.phase === 'preparing') return state.renewed.has(renewalKey(run)) ? startSpawn(shop, run) : run;
   if (run.phase === 'working') return watchSpawn(shop, run);
   if (run.phase === 'verifying') return watchVerify(shop, run);
+  if (run.phase === 'landing') return verifyMerged(shop, run);
   return run.phase === 'fenced' ? finishFenced(shop, run) : run;
 }
 
@@ -119,7 +120,7 @@ async function settleConflict({ shop }: Loop, run: Run, detail: string): Promise
   if (kept === null) return run;
   if (run.conflicts > 0) return endRun(shop, kept, { kind: 'input', question: `${detail}. The work is kept on refs/cambium/wip/${run.task}/${run.epoch}.` });
   const feedback = `${detail}. Do it again on the newest main, in which somebody else's change stands now.`;
-  return saveRun(shop, { ...kept, phase: 'preparing', base: shop.fleet().main.commit, conflicts: 1, turns: 0, feedback, work: null });
+  return saveRun(shop, { ...kept, phase: 'preparing', base: shop.fleet().main.commit, conflicts: 1, turns: 0, feedback, work: null, verifiedOn: null });
 }
 
 /** A hook or a protected main refuses: parked with the reason, the work on wip, no loop (P5.7). */

@@ -51,6 +51,10 @@ export interface Run {
   readonly usage: Usage | null;
   readonly costUsd: number | null;
   readonly verify: { readonly command: string; readonly exit: number; readonly seconds: number } | null;
+  /** The supervised run of `verify` under way or last ended; empty before the first. */
+  readonly verifySpawn: string;
+  /** Main commit on whose merge `verify` was green; null where the worktree's own green is enough. */
+  readonly verifiedOn: Oid | null;
   readonly ending: Ending | null;
   /** What the agent made, once it has ended well: the commit keeps it alive under a local ref. */
   readonly work: { readonly tree: Oid; readonly head: Oid | null; readonly commit: Oid } | null;
@@ -75,6 +79,8 @@ export interface SpawnRecord {
   /** Identity of the supervisor; null when it never started. */
   readonly process: { readonly boot_id: string; readonly pid: number; readonly start: number } | null;
 }
+
+export const mergedName = (run: Pick<Run, 'task' | 'epoch'>): string => `${worktreeName(run)}-merged`;
 
 export const runKey = (task: TaskId, epoch: number): string => `runs/${task}.${epoch}`;
 

@@ -27,9 +27,7 @@ export function endAttempt(shop: Workshop, run: Run, reason: string, options: { 
 
 /** Stops whatever still runs for it. Zero descendants are left when this resolves. */
 export async function stopSpawn(shop: Workshop, run: Run, reason: 'fenced' | 'asked'): Promise<void> {
-  if (run.spawn === '') return;
-  await shop.node.supervisor.stop(shop.scratch(run.spawn), reason);
-  await shop.node.supervisor.stop(shop.scratch(`${run.spawn}-verify`), reason);
+  for (const spawn of [run.spawn, run.verifySpawn]) if (spawn !== '') await shop.node.supervisor.stop(shop.scratch(spawn), reason);
 }
 
 /** What an ending publishes; null while its work could not be kept on the hub yet. */

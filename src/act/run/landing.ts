@@ -27,6 +27,7 @@ export function landingOf(shop: Workshop, run: Run, outcome: 'done' | 'failed'):
   return {
     task: run.task, title: shop.fleet().tasks.get(run.task)?.title ?? run.task, path: run.path, instruction: run.instruction, tip: run.claim, agent: run.agent,
     work: outcome === 'failed' || run.work === null ? null : { base: run.base, tree: run.work.tree, head: run.work.head },
+    verifiedOn: shop.config().landing.verify === 'merged' && run.verify !== null && outcome === 'done' ? (run.verifiedOn ?? run.base) : null,
     result: resultOf(shop, run, outcome), report: run.report, files: spawnFiles(shop.node, run),
     roster: { id: run.agent, role: agent?.role ?? 'worker', provider: run.provider, capabilities: agent?.capabilities ?? [] },
   };

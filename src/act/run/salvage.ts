@@ -3,7 +3,7 @@ import type { Oid } from '../../model/ids.ts';
 import { staleRef, wipRef, workRef } from '../../model/layout.ts';
 import { renderMessage } from '../../model/message.ts';
 import type { Run } from '../../model/run.ts';
-import { worktreeName } from '../../model/run.ts';
+import { mergedName, worktreeName } from '../../model/run.ts';
 import { treeOf } from '../../observe/tree.ts';
 import { agentSignature, nodeSignature } from '../node.ts';
 import type { Workshop } from './workshop.ts';
@@ -59,5 +59,6 @@ async function pushKept({ node }: Workshop, ref: string, commit: Oid): Promise<b
 /** Called only when the work is proven on the hub, or there was none. */
 export async function clearWork(shop: Workshop, run: Run): Promise<void> {
   await shop.worktrees.remove(worktreeName(run));
+  if (run.verifiedOn !== null) await shop.worktrees.remove(mergedName(run));
   await shop.node.store.updateRefs([{ ref: workRef(run.task, run.epoch), to: null }], 'cambium: landed');
 }

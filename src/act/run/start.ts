@@ -17,7 +17,7 @@ export function openRun(shop: Workshop, won: ClaimWon, task: Task, provider: { r
     task: task.id, path: task.path, epoch: record.epoch, attempt: record.attempt, agent: record.agent ?? '', incarnation: shop.node.identity.incarnation, claim: tip, instruction: task.blob,
     ttlMs: record.ttl_s * 1000, base: shop.fleet().main.commit, phase: 'preparing', provider: provider.name, providerVersion: provider.version,
     model: task.model ?? shop.agent(record.agent ?? '')?.model ?? null, spawn: '', spawns: [], startedAt: record.claimed_at, turns: 0, conflicts: 0,
-    feedback: null, report: '', criteria: [], usage: null, costUsd: null, verify: null, ending: null, work: null, wip: null, wipAtMs: won.startedMs,
+    feedback: null, report: '', criteria: [], usage: null, costUsd: null, verify: null, verifySpawn: '', verifiedOn: null, ending: null, work: null, wip: null, wipAtMs: won.startedMs,
   });
 }
 

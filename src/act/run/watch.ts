@@ -1,6 +1,9 @@
 /** working and verifying: reading how a supervised process ended, and what that means for the run. */
 import { backoffMs } from '../../model/run.ts';
+import { mergedName, worktreeName } from '../../model/run.ts';
 import type { Run } from '../../model/run.ts';
+import { treeOf } from '../../observe/tree.ts';
+import { sameCode } from '../agreement.ts';
 import type { Script } from '../../model/task.ts';
 import type { SpawnEnd, SpawnReport } from '../../ports/provider.ts';
 import type { ProcessIdentity, SpawnStatus } from '../../ports/process.ts';
@@ -64,7 +67,7 @@ async function judgeWork(shop: Workshop, run: Run): Promise<Run> {
   const { run: kept, problems } = await workProblems(shop, run);
   if (problems.length > 0) return anotherTurn(shop, kept, problems.join('\n'));
   const verify = shop.fleet().tasks.get(run.task)?.verify;
-  return verify === undefined ? saveRun(shop, { ...kept, phase: 'landing' }) : startVerify(shop, kept, verify);
+  return verify === undefined ? saveRun(shop, { ...kept, phase: 'landing' }) : startVerify(shop, kept, verify, shop.worktrees.path(worktreeName(kept)));
 }
 
 /** An agent gets one more turn to mend what was found; a runbook gets none, it would only repeat itself. */
@@ -75,21 +78,39 @@ function anotherTurn(shop: Workshop, run: Run, feedback: string): Promise<Run> {
 }
 
 /** `verify` is run by the node, not by the agent (DESIGN 6), and under the same supervision. */
-async function startVerify(shop: Workshop, run: Run, script: Script): Promise<Run> {
+async function startVerify(shop: Workshop, run: Run, script: Script, worktree: string): Promise<Run> {
   const task = shop.fleet().tasks.get(run.task);
-  const { timings } = shop.config();
-  const scratch = shop.scratch(`${run.spawn}-verify`);
+  const verifySpawn = `${shop.node.clock.ulid()}-verify`;
+  const scratch = shop.scratch(verifySpawn);
   const timeoutMs = (task?.timeoutMinutes ?? shop.config().defaults.timeoutMinutes) * 60_000;
-  const worktree = shop.worktrees.path(`${run.task}-${run.epoch}`);
   const cwd = task?.workingDirectory === undefined ? worktree : `${worktree}/${task.workingDirectory}`;
-  const verifying = await saveRun(shop, { ...run, phase: 'verifying' });
-  await shop.node.supervisor.start(`${run.spawn}-verify`, scratch, runScript(script, { cwd, scratch, env: { CAMBIUM_TASK: run.task, CAMBIUM_AGENT: run.agent, CAMBIUM_NODE: shop.node.identity.node } }), { timeoutMs, silenceMs: timeoutMs, graceMs: timings.graceMs, deadlineBootMs: shop.fenceAtMs(run) });
+  const env = { CAMBIUM_TASK: run.task, CAMBIUM_AGENT: run.agent, CAMBIUM_NODE: shop.node.identity.node };
+  const verifying = await saveRun(shop, { ...run, phase: 'verifying', verifySpawn });
+  await shop.node.supervisor.start(verifySpawn, scratch, runScript(script, { cwd, scratch, env }), { timeoutMs, silenceMs: timeoutMs, graceMs: shop.config().timings.graceMs, deadlineBootMs: shop.fenceAtMs(run) });
   return verifying;
+}
+
+/**
+ * With `landing.verify: merged`, verify runs again on the tree that would land, outside the fetch-to-push window (P5.6),
+ * whenever main's code has moved since it was last green. What the fleet itself writes does not count as code.
+ */
+export async function verifyMerged(shop: Workshop, run: Run): Promise<Run> {
+  const script = shop.fleet().tasks.get(run.task)?.verify;
+  const { store } = shop.node;
+  const main = shop.fleet().main.commit;
+  if (shop.config().landing.verify !== 'merged' || script === undefined || run.work === null || (await sameCode(store, run.verifiedOn ?? run.base, main))) return run;
+  const { tree, conflicts } = await store.mergeTrees(await treeOf(store, run.base), await treeOf(store, main), run.work.tree);
+  // The landing itself finds the conflict, and has it mended.
+  if (conflicts.length > 0) return run;
+  const { author, committer } = await store.readCommit(run.work.commit);
+  const merged = await store.writeCommit({ tree, parents: [main, run.work.commit], author, committer, message: `${run.task}: merged for verify\n` });
+  const worktree = await shop.worktrees.create(mergedName(run), merged);
+  return startVerify(shop, { ...run, verifiedOn: main }, script, worktree);
 }
 
 /** verifying → landing when green; red goes back to the agent, or ends the attempt. */
 export async function watchVerify(shop: Workshop, run: Run): Promise<Run> {
-  const status: SpawnStatus = await shop.node.supervisor.status(shop.scratch(`${run.spawn}-verify`));
+  const status: SpawnStatus = await shop.node.supervisor.status(shop.scratch(run.verifySpawn));
   if (status.state === 'lost') return endAttempt(shop, run, 'verify was killed', { retryable: true, backoffMs: 0 });
   if (status.state !== 'ended') return run;
   const { end } = status;
