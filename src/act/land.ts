@@ -9,7 +9,7 @@
 import { chainState } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { Oid } from '../model/ids.ts';
-import { claimPath, resultPath } from '../model/layout.ts';
+import { claimPath, resultPath, wipRef } from '../model/layout.ts';
 import { renderMessage } from '../model/message.ts';
 import type { TaskResult } from '../model/task.ts';
 import type { ChainReader } from '../observe/chains.ts';
@@ -111,7 +111,11 @@ async function buildResult(node: Node, base: Base, landing: Landing, chain: Chai
     message: landingMessage(node, landing, chain),
     ...(landing.work?.head === null || landing.work === null ? {} : { moreParents: [landing.work.head] }),
   });
-  return endChain(node, landing, chain, result, result);
+  const built = await endChain(node, landing, chain, result, result);
+  const wip = wipRef(landing.task, chain.record.epoch);
+  const kept = base.view.refs.get(wip);
+  // What was kept on the way is in R now; a ref that stays costs every later push.
+  return kept === undefined || landing.work === null ? built : { ...built, refs: [...built.refs, { ref: wip, expect: kept, to: null }] };
 }
 
 async function mergeWork({ store }: Node, mainTree: Oid, { work }: Landing): Promise<{ readonly tree: Oid } | { readonly conflicts: readonly string[] }> {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Node } from '../act/node.ts';
 import { variable } from '../adapters/system/environment.ts';
 import { daemonOwner } from '../adapters/system/daemonLock.ts';
+import { signalExactly } from '../adapters/system/descendants.ts';
 import { CambiumError } from '../errors.ts';
 import { machineSignature } from '../model/message.ts';
 import type { Signature } from '../model/git.ts';
@@ -24,6 +25,12 @@ export async function daemonRuns(clone: Pick<Clone, 'stateDir'>): Promise<boolea
   return (await daemonOwner(join(clone.stateDir, 'daemon'))) !== null;
 }
 
+/** Tells this clone's daemon to look now. A daemon that is gone meanwhile needs no telling. */
+export async function nudgeDaemon(clone: Pick<Clone, 'stateDir'>): Promise<void> {
+  const owner = await daemonOwner(join(clone.stateDir, 'daemon'));
+  if (owner !== null) signalExactly(owner, 'SIGUSR2');
+}
+
 export interface SessionOptions {
   readonly node?: string | undefined;
   /** Reading commands answer from what is known when the hub is away; others need it. */
@@ -39,7 +46,9 @@ export async function withSession<T>(options: SessionOptions, body: (session: Se
     const stale = await refresh(clone, options.needsHub);
     const view = clone.mirror.known();
     if (view.main === null) throw new CambiumError('hub-not-joined', `The hub has no branch ${clone.branch}.`, { hint: 'Run `cambium join <url>` in a workspace to set it up.' });
-    return await body({ clone, node, fleet: await clone.fleets.read(view), stale });
+    const answer = await body({ clone, node, fleet: await clone.fleets.read(view), stale });
+    if (options.needsHub) await nudgeDaemon(clone);
+    return answer;
   } finally {
     await clone.close();
   }

@@ -12,7 +12,7 @@ import { findPlace, nodeName, nodeOf, openClone } from './compose.ts';
 import type { Clone } from './compose.ts';
 import { endLife, openLives } from './lives.ts';
 import { openLoop } from './loop.ts';
-import { describeStart, describeStop, eventLine } from './upText.ts';
+import { describeRest, describeStart, eventLine } from './upText.ts';
 import type { Loop } from '../cycle/loop.ts';
 
 export interface UpOptions {
@@ -51,11 +51,13 @@ async function serve(clone: Clone, options: UpOptions): Promise<void> {
   await loop.checkout.recover();
   const watcher = createWatcher({ root: clone.root ?? clone.stateDir, paths: clone.root === null ? [] : [...STATE_PATHS], ignore: ['tasks/archive/**', '**/node_modules/**'], settleMs: loop.shop.config().timings.settleMs, rescanMs: loop.shop.config().timings.rescanMs });
   const idleMs = options.untilIdle === true ? 0 : (options.idle ?? null);
-  const watch = createAnnouncer(clone, loop, options);
-  const daemon = createDaemon(loop, watcher, { idleMs, onExit: options.onExit ?? 'release', onPass: watch.onPass });
+  const announcer = createAnnouncer(clone, loop, options.json);
+  const daemon = createDaemon(loop, watcher, { idleMs, onExit: options.onExit ?? 'release', onPass: announcer.onPass });
   const stop = (): void => daemon.stop();
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  // A command in this clone has changed something on the hub: see `nudgeDaemon`.
+  process.on('SIGUSR2', daemon.nudge);
   if (!options.json) process.stdout.write(`${describeStart(clone, loop)}\n`);
   try {
     await daemon.run();
@@ -65,9 +67,10 @@ async function serve(clone: Clone, options: UpOptions): Promise<void> {
   } finally {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
+    process.off('SIGUSR2', daemon.nudge);
     await clone.local.remove('daemon');
   }
-  if (!options.json) process.stdout.write(`${await describeStop(clone, loop, watch.landed())}\n`);
+  if (!options.json) process.stdout.write(`${(await announcer.tell()) ?? ''}\nStopped.\n`);
 }
 
 async function requireFitHub(clone: Clone, node: string): Promise<void> {
@@ -78,24 +81,40 @@ async function requireFitHub(clone: Clone, node: string): Promise<void> {
   if (!verdict.fit) throw new CambiumError(verdict.code, verdict.reason, { hint: verdict.hint });
 }
 
+interface Announcer {
+  onPass(report: PassReport): Promise<void>;
+  /** What has happened since it was last told; null when nothing has. */
+  tell(): Promise<string | null>;
+}
+
 /** Tells the person when the fleet comes to rest, and leaves a record that `cambium status` reads. */
-function createAnnouncer(clone: Clone, loop: Loop, options: UpOptions): { onPass(report: PassReport): Promise<void>; landed(): ReadonlySet<string> } {
-  const landed = new Set<string>();
-  const before = new Set(loop.state.fleet?.results.keys());
-  let last = '';
-  let resting = false;
+function createAnnouncer(clone: Clone, loop: Loop, quiet: boolean): Announcer {
+  let told = { results: new Set(loop.state.fleet?.results.keys()), main: loop.state.fleet?.main.commit ?? '' };
+  let record = '';
+  let isResting = false;
+  let isFirst = true;
+
+  async function tell(): Promise<string | null> {
+    const { fleet } = loop.state;
+    if (fleet === null || (!isFirst && fleet.main.commit === told.main)) return null;
+    const ended = new Set([...fleet.results.keys()].filter((task) => !told.results.has(task)));
+    const text = await describeRest(clone, loop, { ended, since: told.main });
+    told = { results: new Set(fleet.results.keys()), main: fleet.main.commit };
+    isFirst = false;
+    return text;
+  }
+
   return {
-    landed: () => landed,
+    tell,
     async onPass(report) {
-      for (const task of loop.state.fleet?.results.keys() ?? []) if (!before.has(task)) landed.add(task);
       const { checkout, skipped, parked, offline } = loop.state;
-      const record = { node: loop.shop.node.identity.node, agents: loop.agents().map(({ id }) => id), offline, blocked: checkout.blocked, notes: checkout.notes, held: checkout.held, skipped: [...skipped], parked: [...parked] };
-      const text = JSON.stringify(record);
-      if (text !== last) await clone.local.write('daemon', record);
-      last = text;
+      const now = { node: loop.shop.node.identity.node, agents: loop.agents().map(({ id }) => id), offline, blocked: checkout.blocked, notes: checkout.notes, held: checkout.held, skipped: [...skipped], parked: [...parked] };
+      if (JSON.stringify(now) !== record) await clone.local.write('daemon', now);
+      record = JSON.stringify(now);
       const rests = report.idle && report.settled && !report.progress;
-      if (rests && !resting && options.untilIdle !== true && !options.json) process.stdout.write(`${await describeStop(clone, loop, landed)}\n`);
-      resting = rests;
+      const text = rests && !isResting && !quiet ? await tell() : null;
+      if (text !== null) process.stdout.write(`${text}\n`);
+      isResting = rests;
     },
   };
 }

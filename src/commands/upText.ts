@@ -1,7 +1,10 @@
 /** What the daemon says to a person. */
 import type { Loop } from '../cycle/loop.ts';
 import type { Clone } from './compose.ts';
+import type { Oid } from '../model/ids.ts';
+import type { Fleet } from '../model/snapshot.ts';
 import { paint, plain } from './output.ts';
+import { quarantineText } from './taskShow.ts';
 
 export function eventLine(at: Date, event: string, fields: Readonly<Record<string, unknown>>, json: boolean): string {
   if (json) return JSON.stringify({ at: at.toISOString(), event, ...fields });
@@ -15,20 +18,35 @@ export function describeStart(clone: Clone, loop: Loop): string {
   return `cambium ${clone.version} · node ${paint(loop.shop.node.identity.node, 1)} · hub: ${hub}\nagents: ${agents === '' ? 'none on this node' : agents}\n`;
 }
 
-/** Where things stand when nothing is left to do: what was done, the commits, what to do next. */
-export async function describeStop(clone: Clone, loop: Loop, landed: ReadonlySet<string>): Promise<string> {
-  const fleet = loop.state.fleet;
-  const lines = [''];
-  for (const task of landed) {
-    const result = fleet?.results.get(task);
-    const mark = result?.outcome === 'done' ? paint('✓', 32) : paint('✗', 31);
-    lines.push(`${mark} ${task}  ${result?.outcome ?? '?'} by ${result?.agent ?? '?'} on ${result?.node ?? '?'}  → ${fleet?.tasks.get(task)?.path.replace(/\.md$/, '.result.md') ?? ''}`);
-  }
-  const commits = fleet === null ? [] : await clone.store.log(fleet.main.commit, { limit: 8, firstParent: true });
-  lines.push('', `Newest commits on ${clone.branch}:`, ...commits.map(({ oid, message }) => `  ${paint(oid.slice(0, 8), 33)} ${plain(message.split('\n')[0] ?? '')}`));
-  const quarantined = [...(fleet?.quarantine ?? []), ...loop.state.checkout.held];
-  if (quarantined.length > 0) lines.push('', `Set aside (${quarantined.length}):`, ...quarantined.map(({ path, line, reason, mend }) => `  ${plain(path)}:${line} ${plain(reason)}\n    → ${plain(mend)}`));
-  for (const note of [...(loop.state.checkout.blocked === null ? [] : [`your checkout is left alone: ${loop.state.checkout.blocked}`]), ...loop.state.checkout.notes]) lines.push('', `Note: ${plain(note)}`);
-  lines.push('', 'Next: drop a Markdown file into tasks/, or run `cambium task add "<title>"`.', 'An agent CLI instead of runbooks: see `providers` in cambium.yaml.');
-  return lines.join('\n');
+export interface Rest {
+  /** Tasks that ended since this was last told. */
+  readonly ended: ReadonlySet<string>;
+  /** Main when this was last told: the commits since then are shown. */
+  readonly since: Oid;
+}
+
+const COMMITS_MAX = 12;
+
+/** Where things stand when nothing is left to do: what was done, the commits made, what to do next. */
+export async function describeRest(clone: Clone, loop: Loop, { ended, since }: Rest): Promise<string> {
+  const { fleet, checkout } = loop.state;
+  if (fleet === null) return '';
+  const made = fleet.main.commit === since ? [] : await clone.store.log(fleet.main.commit, { not: [since], limit: COMMITS_MAX + 1, firstParent: true });
+  const shown = made.slice(0, COMMITS_MAX).map(({ oid, message }) => `  ${paint(oid.slice(0, 8), 33)} ${plain(message.split('\n')[0] ?? '')}`);
+  const quarantined = [...fleet.quarantine, ...checkout.held];
+  const notes = [...(checkout.blocked === null ? [] : [`your checkout is left alone: ${checkout.blocked}`]), ...checkout.notes];
+  return [
+    '', ended.size === 0 ? 'All quiet: nothing is ready.' : `All quiet: ${ended.size} ${ended.size === 1 ? 'task has' : 'tasks have'} ended.`,
+    ...[...ended].map((task) => resultLine(fleet, task)),
+    ...(shown.length === 0 ? [] : ['', `Commits made on ${clone.branch}:`, ...shown, ...(made.length > COMMITS_MAX ? ['  … see `cambium log`'] : [])]),
+    ...quarantineText(quarantined), ...notes.map((note) => `\nNote: ${plain(note)}`),
+    '', 'Next: drop a Markdown file into tasks/, or run `cambium task add "<title>"`.', 'To work with an agent CLI instead of runbooks, see `providers` in cambium.yaml.',
+  ].join('\n');
+}
+
+function resultLine(fleet: Fleet, task: string): string {
+  const result = fleet.results.get(task);
+  const mark = result?.outcome === 'done' ? paint('✓', 32) : paint('✗', 31);
+  const path = fleet.tasks.get(task)?.path.replace(/\.md$/, '.result.md');
+  return `  ${mark} ${task}  ${result?.outcome ?? '?'}${result?.agent === null || result === undefined ? '' : ` by ${result.agent} on ${result.node}`}${path === undefined ? '' : `  → ${path}`}`;
 }

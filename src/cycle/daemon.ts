@@ -30,7 +30,7 @@ export interface Daemon {
   stop(): void;
 }
 
-/** The fetch period adapts: quick while things move, slow while nothing does (5 s → 2 … 30 s by default). */
+/** The fetch period adapts: quick while things move, slow only while there is no work for this node (5 s → 2 … 30 s by default). */
 const QUICK = 0.4;
 const SLOW = 6;
 
@@ -124,7 +124,8 @@ function isPassing(error: unknown): boolean {
 }
 
 function adapt({ state }: Loop, report: PassReport, fetchMs: number): void {
-  state.fetchPeriodMs = report.progress ? fetchMs * QUICK : Math.min(state.fetchPeriodMs * 1.25, fetchMs * SLOW);
+  const slowest = report.idle ? fetchMs * SLOW : fetchMs;
+  state.fetchPeriodMs = report.progress ? fetchMs * QUICK : Math.min(state.fetchPeriodMs * 1.25, slowest);
 }
 
 /** The next time something is due without anybody's nudge. */

@@ -5,6 +5,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, constants, existsSync, mkdirSync, openSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readProcess } from '../../src/adapters/system/processTable.ts';
 import { gitIn, setHook } from './repo.ts';
 
 export interface HoldOptions {
@@ -19,6 +20,8 @@ export interface Gate {
   hold(options?: HoldOptions): void;
   /** How many wait, or have waited since `hold`. */
   held(): number;
+  /** True when the hub has answered every push that was held. */
+  settled(): boolean;
   /** Lets all go on, and those that come later. */
   open(): void;
 }
@@ -30,6 +33,8 @@ export function gateOf(hub: string): Gate {
   let writer: number | null = null;
   // A keepalive to a client that is gone would end receive-pack before it has moved anything.
   gitIn(hub, ['config', 'receive.keepAlive', '0']);
+
+  const held = (): string[] => (existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('held.')) : []);
 
   function forget(): void {
     rmSync(folder, { recursive: true, force: true });
@@ -44,8 +49,13 @@ export function gateOf(hub: string): Gate {
       execFileSync('mkfifo', [fifo]);
       setHook(hub, 'pre-receive', holdScript(folder, moving, most));
     },
-    held: () => (existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith('held.')).length : 0),
+    held: () => held().length,
+    settled: () => held().every((name) => {
+      const pid = pidIn(join(folder, name, 'pid'));
+      return pid === null || readProcess(pid) === null;
+    }),
     open() {
+      if (!existsSync(fifo)) return;
       // Readers that sleep in open(2) wake up, and while a writer stays later ones do not sleep at all.
       writer ??= openSync(fifo, constants.O_RDWR);
     },
@@ -56,8 +66,8 @@ export function gateOf(hub: string): Gate {
 function holdScript(folder: string, moving: readonly RegExp[], most: number): string {
   const conditions = moving.map(({ source }) => `echo "$moves" | grep -qE '${source}' || exit 0`).join('\n');
   return `moves=$(cat)\n${conditions}\nn=0
-while ! mkdir '${folder}'/held.$n 2>/dev/null; do n=$((n+1)); [ $n -lt ${most} ] || exit 0; [ -d '${folder}' ] || exit 0; done
-[ $n -lt ${most} ] || exit 0
+while ! mkdir '${folder}'/held.$n 2>/dev/null; do n=$((n+1)); [ $n -lt ${most} ] && [ -d '${folder}' ] || exit 0; done
+echo $PPID > '${folder}'/held.$n/pid
 true < '${join(folder, 'hold')}'
 exit 0`;
 }
@@ -69,36 +79,80 @@ export const canStrace = strace.status === 0;
 export interface DyingHub {
   /** The next push of this clone that moves `ref` dies just before that ref moves; its client never hears. */
   arm(ref: string): void;
+  /** The same, and the client hears at once that the hub hung up; whoever runs the hub has cleared the locks by then. */
+  armHangUp(ref: string): void;
   fired(): boolean;
-  /** Ends what the dead push left hanging, and clears the lock that git leaves, as whoever runs the hub would. */
+  /** Ends what the dead push left hanging, and clears the locks that git leaves, as whoever runs the hub would. */
   clear(): void;
 }
 
 /** Pushes of one clone go through a receive-pack that can be made to die between two renames. Path transport only. */
 export function dyingHub(root: string, hub: string, clone: string): DyingHub {
-  const [armed, fired, script] = ['armed', 'fired', 'receive-pack'].map((name) => join(root, name)) as [string, string, string];
+  const [armed, hangUp, fired, script] = ['armed', 'hang-up', 'fired', 'receive-pack'].map((name) => join(root, name)) as [string, string, string, string];
+  // git renames `<hub>/./<ref>.lock`; strace compares the words, so every spelling is given.
   writeFileSync(script, `#!/bin/sh
 ref=$(cat '${armed}' 2>/dev/null) || exec git receive-pack "$@"
-strace -qq -o '${join(root, 'strace')}' -P "$ref" -P "./$ref" -P "$1/./$ref" -e trace=rename,renameat,renameat2 -e inject=rename,renameat,renameat2:signal=KILL:when=1 git-receive-pack "$@"
+strace -qq -o /dev/null -P "$ref.lock" -P "./$ref.lock" -P "$1/$ref.lock" -P "$1/./$ref.lock" -e trace=rename,renameat,renameat2 -e inject=rename,renameat,renameat2:signal=KILL:when=1 git-receive-pack "$@" 2>/dev/null
 [ $? -ne 0 ] || exit 0
-rm -f '${armed}'; echo $$ > '${fired}'
+rm -f '${armed}'
+if [ -e '${hangUp}' ]; then rm '${hangUp}'; find "$1" -name '*.lock' -delete; echo $$ > '${fired}'; exit 1; fi
+echo $$ > '${fired}'
 exec tail -f /dev/null
 `);
   chmodSync(script, 0o755);
   gitIn(clone, ['config', 'remote.origin.receivepack', script]);
   return {
     arm: (ref) => writeFileSync(armed, ref),
-    fired: () => existsSync(fired) && readFileSync(fired, 'utf8').endsWith('\n'),
+    armHangUp(ref) {
+      writeFileSync(hangUp, '');
+      writeFileSync(armed, ref);
+    },
+    fired: () => pidIn(fired) !== null,
     clear() {
-      const pid = Number(readFileSync(fired, 'utf8'));
-      try {
-        process.kill(pid, 'SIGKILL');
-      } catch {
-        // It ended with its client.
-      }
-      rmSync(fired, { force: true });
-      for (const name of readdirSync(hub, { recursive: true, encoding: 'utf8' })) if (/^(refs\/.*|HEAD|packed-refs)\.lock$/.test(name)) rmSync(join(hub, name));
+      killQuietly(pidIn(fired));
+      for (const name of readdirSync(hub, { recursive: true, encoding: 'utf8' })) if (name.endsWith('.lock')) rmSync(join(hub, name));
       gitIn(clone, ['config', '--unset', 'remote.origin.receivepack']);
     },
   };
+}
+
+export interface LosingHub {
+  fired(): boolean;
+  clear(): void;
+}
+
+/**
+ * A hub that moves its refs in another order than git's files do, and dies before `ref` has moved: the next transaction
+ * that moves it loses that half, and its client never hears.
+ */
+export function losingHub(root: string, hub: string, ref: string): LosingHub {
+  const [armed, fired] = [join(root, 'lose'), join(root, 'lost')];
+  writeFileSync(armed, '');
+  setHook(hub, 'reference-transaction', `[ "$1" = committed ] && [ -e '${armed}' ] || exit 0
+old=$(grep ' ${ref}$' | cut -d ' ' -f 1)
+[ -n "$old" ] || exit 0
+rm '${armed}'
+case $old in *[1-9a-f]*) git update-ref '${ref}' "$old" ;; *) git update-ref -d '${ref}' ;; esac
+echo "$PPID $$" > '${fired}'
+exec tail -f /dev/null`);
+  return {
+    fired: () => pidIn(fired) !== null,
+    clear() {
+      for (const pid of readFileSync(fired, 'utf8').split(' ')) killQuietly(Number(pid));
+      setHook(hub, 'reference-transaction', null);
+    },
+  };
+}
+
+function pidIn(path: string): number | null {
+  const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  return text.endsWith('\n') ? Number.parseInt(text, 10) : null;
+}
+
+function killQuietly(pid: number | null): void {
+  try {
+    if (pid !== null) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended with its client.
+  }
 }

@@ -40,10 +40,17 @@ export interface Intent {
 
 export const intentPath = (site: Site): string => join(ownFolder(site), 'checkout-intent.json');
 export const hasIntent = (site: Site): boolean => existsSync(intentPath(site));
-export const writeIntent = (site: Site, intent: Intent): Promise<void> => writeWhole(intentPath(site), JSON.stringify(intent));
 export const readIntent = (site: Site): Intent | null => read(intentPath(site));
 /** The record of a pass that has ended, kept while files it displaced are. */
 export const readRecord = (pass: Pass): Intent | null => read(join(pass.folder, 'record.json'));
+
+/** Durable when it resolves. Written in the pass's folder first: what a crash leaves of it is cleared away with that. */
+export async function writeIntent(site: Site, intent: Intent): Promise<void> {
+  const beside = join(intent.pass.folder, 'intent.json');
+  await writeWhole(beside, JSON.stringify(intent));
+  renameSync(beside, intentPath(site));
+  syncPath(ownFolder(site));
+}
 
 /** The intent becomes the pass's record in one rename: there is never both, nor neither. */
 export function settleIntent(site: Site, pass: Pass): void {

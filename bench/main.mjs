@@ -1,0 +1,42 @@
+/**
+ * `npm run bench [-- <name> …] [--full] [--json | --markdown]`: measures the build in dist/ (or CAMBIUM_DIST) against
+ * plain git on this machine. Ratios are of one run: what is compared runs in turn. Progress goes to standard error.
+ */
+import { openLab, requireBuild } from './support/lab.mjs';
+import { describeMachine, machineText } from './support/machine.mjs';
+import { markdownReport, textReport } from './support/report.mjs';
+
+const BENCHES = ['claim', 'throughput', 'drop', 'cycle', 'noop', 'queue', 'counts'];
+const FLAGS = ['--full', '--json', '--markdown'];
+
+const given = process.argv.slice(2);
+const names = given.filter((word) => !word.startsWith('-'));
+const unknown = [...names.filter((name) => !BENCHES.includes(name)), ...given.filter((word) => word.startsWith('-') && !FLAGS.includes(word))];
+if (unknown.length > 0) {
+  process.stderr.write(`bench: unknown: ${unknown.join(' ')}\n  → names: ${BENCHES.join(' ')}; flags: ${FLAGS.join(' ')}\n`);
+  process.exit(2);
+}
+
+requireBuild();
+const options = { full: given.includes('--full') };
+const machine = await describeMachine();
+if (!given.includes('--json')) process.stderr.write(`${machineText(machine)}\n`);
+
+const results = [];
+for (const name of names.length === 0 ? BENCHES : names) {
+  const started = performance.now();
+  const { bench, title, note } = await import(`./${name}.mjs`);
+  const lab = openLab();
+  try {
+    const rows = await bench(lab, options);
+    const seconds = (performance.now() - started) / 1_000;
+    results.push({ name, title, note, seconds, rows });
+    process.stderr.write(`${name}: ${seconds.toFixed(0)} s\n`);
+  } finally {
+    process.chdir('/');
+    lab.close();
+  }
+}
+
+if (given.includes('--json')) process.stdout.write(`${JSON.stringify({ machine, full: options.full, results }, null, 1)}\n`);
+else process.stdout.write(`${(given.includes('--markdown') ? markdownReport : textReport)(machine, results)}\n`);
