@@ -18,6 +18,8 @@ if (unknown.length > 0) {
 }
 
 requireBuild();
+// An interrupted run leaves nothing behind: the laboratory is removed at every exit.
+process.once('SIGINT', () => process.exit(130));
 const options = { full: given.includes('--full') };
 const machine = await describeMachine();
 if (!given.includes('--json')) process.stderr.write(`${machineText(machine)}\n`);

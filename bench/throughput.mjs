@@ -1,7 +1,7 @@
 /** Claims a second when 1, 2, 4 and 8 clones claim at once, against bare `git push` of a new ref by as many clones. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { cambium, copyClone, git, makeClone, makeFleet, taskFiles } from './support/lab.mjs';
+import { cambium, copyClone, dist, git, makeClone, makeFleet, taskFiles } from './support/lab.mjs';
 import { endChild } from './support/processes.mjs';
 import { row } from './support/stats.mjs';
 
@@ -31,16 +31,20 @@ export async function bench(lab, { full }) {
 }
 
 function startClaimant(lab, dir, name) {
-  const child = fork(fileURLToPath(new URL('support/claimant.mjs', import.meta.url)), [dir, name], { cwd: dir, env: { ...lab.env, CAMBIUM_DIST: process.env.CAMBIUM_DIST ?? '' }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(fileURLToPath(new URL('support/claimant.mjs', import.meta.url)), [dir, name], { cwd: dir, env: { ...lab.env, CAMBIUM_DIST: dist }, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   const answer = () => new Promise((resolve, reject) => {
     child.once('message', (message) => (message.error === undefined ? resolve(message) : reject(new Error(message.error))));
     child.once('exit', (code) => reject(new Error(`a claimant ended with ${code}`)));
   }).finally(() => child.removeAllListeners('exit'));
-  return { child, ready: answer(), ask(message) {
+  const ready = answer();
+  // Whoever waits for it is told; nobody else need be.
+  ready.catch(() => undefined);
+  const ask = (message) => {
     const heard = answer();
     child.send(message);
     return heard;
-  } };
+  };
+  return { child, ready, ask };
 }
 
 async function measure(lab, hub, claimants, { turnMs, turns }) {

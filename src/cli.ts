@@ -70,10 +70,10 @@ program.command('up')
   .option('--node <name>', 'name of this node')
   .option('--agents <ids>', 'run these agents, comma-separated, instead of those cambium.yaml gives to this node')
   .option('--until-idle', 'end with 0 when nothing is left that this node does or could come to run')
-  .option('--idle <duration>', 'end when nothing was to do for so long: 30s, 10m', duration)
+  .option('--idle [duration]', 'end when nothing was to do for so long: 30s, 10m; timings.idle of cambium.yaml when unsaid', duration)
   .option('--on-exit <choice>', 'what becomes of running agents: release their claims, or keep them for the next daemon', 'release')
   .description('run the daemon of this clone; Ctrl-C drains it, a second one stops at once')
-  .action(async (options: { node?: string; agents?: string; untilIdle?: boolean; idle?: number; onExit?: string }, command: Command) => {
+  .action(async (options: { node?: string; agents?: string; untilIdle?: boolean; idle?: number | true; onExit?: string }, command: Command) => {
     const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
     try {
       await (await import('./commands/up.ts')).up({ ...options, onExit: options.onExit === 'keep' ? 'keep' : 'release', json });

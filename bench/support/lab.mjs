@@ -29,7 +29,9 @@ export function openLab() {
   // The engine is measured in this process too, and reads the environment of the process.
   for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name];
   Object.assign(process.env, env);
-  return { root, env, close: () => rmSync(root, { recursive: true, force: true, maxRetries: 10 }) };
+  const close = () => rmSync(root, { recursive: true, force: true, maxRetries: 10 });
+  process.once('exit', close);
+  return { root, env, close };
 }
 
 export const cambium = (lab, cwd, args, options = {}) => run(process.execPath, [cli, ...args], { cwd, env: lab.env, ...options });

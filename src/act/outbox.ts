@@ -56,19 +56,27 @@ export async function pushUntilAnswered(node: Node, updates: readonly RefUpdate[
   }
 }
 
+export interface Settled {
+  /** Still without an answer. */
+  readonly left: readonly OutboxEntry[];
+  /** Answered yes just now, or found to have happened before. */
+  readonly accepted: readonly OutboxEntry[];
+}
+
 /**
- * Settles what earlier lives of this clone left unknown. Returns the entries that are still unanswered.
- * Entries of processes that live are theirs to settle. Repeats only after a fetch, and never repeats the creation
- * of a claim chain for an id that is finished (P2.3: an old create was once accepted after its chain had been collected).
+ * Settles what earlier lives of this clone left unknown. Entries of processes that live are theirs to settle. Repeats
+ * only after a fetch, and never repeats the creation of a claim chain for an id that is finished (P2.3: an old create
+ * was once accepted after its chain had been collected).
  */
-export async function settleOutbox(node: Node, isFinished: (task: string) => boolean, patienceMs: number): Promise<readonly OutboxEntry[]> {
-  const left: OutboxEntry[] = [];
+export async function settleOutbox(node: Node, isFinished: (task: string) => boolean, patienceMs: number): Promise<Settled> {
+  const settled = { left: [] as OutboxEntry[], accepted: [] as OutboxEntry[] };
   for (const entry of await readOutbox(node)) {
-    if (isMine(node, entry) || !(await node.supervisor.alive(entry.owner))) {
-      if (!(await settleEntry(node, entry, isFinished, patienceMs))) left.push(entry);
-    }
+    if (!isMine(node, entry) && (await node.supervisor.alive(entry.owner))) continue;
+    const end = await settleEntry(node, entry, isFinished, patienceMs);
+    if (end === 'unknown') settled.left.push(entry);
+    if (end === 'accepted') settled.accepted.push(entry);
   }
-  return left;
+  return settled;
 }
 
 function isMine(node: Node, entry: OutboxEntry): boolean {
@@ -76,12 +84,12 @@ function isMine(node: Node, entry: OutboxEntry): boolean {
   return entry.bootId === node.identity.bootId && entry.owner.pid === mine.pid && entry.owner.start === mine.start;
 }
 
-async function settleEntry(node: Node, entry: OutboxEntry, isFinished: (task: string) => boolean, patienceMs: number): Promise<boolean> {
+async function settleEntry(node: Node, entry: OutboxEntry, isFinished: (task: string) => boolean, patienceMs: number): Promise<PushOutcome['kind']> {
   await node.mirror.refresh();
   const recreates = entry.updates.some(({ ref, expect }) => expect === null && ref.startsWith(CLAIMS_PREFIX) && isFinished(ref.slice(CLAIMS_PREFIX.length)));
   const outcome: PushOutcome = recreates ? { kind: 'refused', detail: 'the task is finished', policy: false } : await pushUntilAnswered(node, entry.updates, patienceMs);
-  if (outcome.kind === 'unknown') return false;
+  if (outcome.kind === 'unknown') return 'unknown';
   if (outcome.kind === 'accepted') await node.mirror.adopt(entry.updates);
   await dropOutbox(node, entry);
-  return true;
+  return outcome.kind;
 }

@@ -128,7 +128,7 @@ export async function wire(place: GitPlace, remote: string | null, branch: strin
   return {
     root, gitDir, commonDir, stateDir, workDir, branch, remote, store, hub, mirror, clock, local, reader,
     supervisor: createSupervisor({ programs: builtPrograms() }),
-    fleets: createFleetReader({ store, chains: reader, index: index.index, ages }),
+    fleets: createFleetReader({ store, chains: reader, index: index.index, ages, local }),
     worktrees: openWorktrees(gitDir, join(workDir, 'worktrees')),
     version: packageVersion(),
     checkout: () => openCheckout({ root, gitDir, commonDir, branch, store, halfSavedMs: 2_000, settleMs: 100, clock }),

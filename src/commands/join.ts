@@ -6,6 +6,7 @@ import { openGitHub } from '../adapters/git/hub.ts';
 import { git, gitText, tryGit } from '../adapters/git/run.ts';
 import { withTempFolder } from '../adapters/system/files.ts';
 import { CambiumError } from '../errors.ts';
+import { chainState } from '../model/claim.ts';
 import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
 import { CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, branchRef, nodeRef } from '../model/layout.ts';
@@ -68,6 +69,7 @@ async function requireFit(clone: Clone, node: string): Promise<void> {
 /** An empty remote takes over all that the embedded hub knows, claim chains included (PROTOCOL P10). */
 async function joinHub(embedded: Clone, clone: Clone): Promise<'made' | 'joined'> {
   const old = await embedded.mirror.refresh();
+  await requireNothingHeld(embedded);
   // The mirror's marks are those of the embedded hub; from here on they are the remote's.
   await forgetMirror(clone);
   const fresh = await wireAgain(clone);
@@ -84,6 +86,13 @@ async function joinHub(embedded: Clone, clone: Clone): Promise<'made' | 'joined'
   const claims: RefUpdate[] = view.main === null ? [...old.refs].filter(([ref]) => ref.startsWith(CLAIMS_PREFIX)).map(([ref, to]) => ({ ref, expect: null, to })) : [];
   await pushMarker(fresh, ours, claims);
   return 'made';
+}
+
+/** Claims that somebody works under would have two owners: one here, one on the new hub. */
+async function requireNothingHeld(embedded: Clone): Promise<void> {
+  const { chains } = await embedded.fleets.read(embedded.mirror.known());
+  const held = [...chains].filter(([, chain]) => chainState(chain) === 'held').map(([task, { record }]) => `${task} (${record.agent}, epoch ${record.epoch})`);
+  if (held.length > 0) throw new CambiumError('refused', `These tasks are being worked on: ${held.join(', ')}.`, { hint: 'Complete or release them first, then join.' });
 }
 
 async function forgetMirror({ store }: Clone): Promise<void> {

@@ -11,6 +11,7 @@ import type { Loop } from '../cycle/loop.ts';
 import { freshState } from '../cycle/state.ts';
 import { nodeRef } from '../model/layout.ts';
 import type { Run } from '../model/run.ts';
+import type { HubView } from '../observe/hubMirror.ts';
 import { fenceDeadlineMs } from '../model/lease.ts';
 import { DEFAULT_CONFIG } from '../observe/fleetConfig.ts';
 import { agentNamed, agentsOf } from '../orient/agents.ts';
@@ -28,7 +29,7 @@ export interface LoopOptions {
 
 /** Throws `node-taken` when another clone beats under this name. */
 export async function openLoop({ clone, node, lives, agents, say }: LoopOptions): Promise<Loop> {
-  const view = await clone.mirror.refresh();
+  const view = await viewOf(clone);
   const fleet = await clone.fleets.read(view);
   const state = freshState(fleet.config.timings.fetchMs);
   state.fleet = fleet;
@@ -56,6 +57,20 @@ export async function openLoop({ clone, node, lives, agents, say }: LoopOptions)
     shop, fleets: clone.fleets, checkout: clone.checkout(), heart: createHeart(node, clone.reader, tip), state,
     pastIncarnations: lives.past, agents: () => agentsOf(config(), node.identity.node, agents),
   };
+}
+
+/** A node that starts while the hub is away works on with what it last saw, and claims nothing meanwhile. */
+async function viewOf({ mirror }: Clone): Promise<HubView> {
+  try {
+    return await mirror.refresh();
+  } catch (error) {
+    if (isAway(error) && mirror.known().main !== null) return mirror.known();
+    throw error;
+  }
+}
+
+export function isAway(error: unknown): boolean {
+  return error instanceof CambiumError && (error.code === 'hub-away' || error.code === 'hub-denied');
 }
 
 /** Command providers are defined in cambium.yaml, which is reloaded live. */

@@ -1,6 +1,7 @@
 /** What most commands need: the clone, its fleet as fresh as can be had, and who acts. */
 import { join } from 'node:path';
 import type { Node } from '../act/node.ts';
+import { settleAll } from '../act/settle.ts';
 import { variable } from '../adapters/system/environment.ts';
 import { daemonOwner } from '../adapters/system/daemonLock.ts';
 import { signalExactly } from '../adapters/system/descendants.ts';
@@ -44,6 +45,7 @@ export async function withSession<T>(options: SessionOptions, body: (session: Se
     const place = await findPlace(process.cwd());
     const node = await nodeOf(clone, nodeName(place, options.node), clone.clock.ulid());
     const stale = await refresh(clone, options.needsHub);
+    if (options.needsHub) await settleAll(node, clone.reader, () => false, 5_000);
     const view = clone.mirror.known();
     if (view.main === null) throw new CambiumError('hub-not-joined', `The hub has no branch ${clone.branch}.`, { hint: 'Run `cambium join <url>` in a workspace to set it up.' });
     const answer = await body({ clone, node, fleet: await clone.fleets.read(view), stale });

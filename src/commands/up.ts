@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { acquireDaemonLock } from '../adapters/system/daemonLock.ts';
 import { createWatcher } from '../adapters/system/watcher.ts';
 import { checkClone, probeHub } from '../adapters/git/probe.ts';
+import type { Verdict } from '../adapters/git/probe.ts';
 import { gitText } from '../adapters/git/run.ts';
 import { CambiumError } from '../errors.ts';
 import { createDaemon } from '../cycle/daemon.ts';
@@ -11,7 +12,7 @@ import { STATE_PATHS } from '../model/layout.ts';
 import { findPlace, nodeName, nodeOf, openClone } from './compose.ts';
 import type { Clone } from './compose.ts';
 import { endLife, openLives } from './lives.ts';
-import { openLoop } from './loop.ts';
+import { isAway, openLoop } from './loop.ts';
 import { describeRest, describeStart, eventLine } from './upText.ts';
 import type { Loop } from '../cycle/loop.ts';
 
@@ -19,7 +20,8 @@ export interface UpOptions {
   readonly node?: string | undefined;
   readonly agents?: string | undefined;
   readonly untilIdle?: boolean | undefined;
-  readonly idle?: number | undefined;
+  /** Milliseconds; true takes `timings.idle` of cambium.yaml. */
+  readonly idle?: number | true | undefined;
   readonly onExit?: 'release' | 'keep' | undefined;
   readonly json: boolean;
 }
@@ -50,7 +52,7 @@ async function serve(clone: Clone, options: UpOptions): Promise<void> {
   if (options.node !== undefined && place.settings.get('cambium.node') === undefined) await gitText(['config', 'cambium.node', options.node], { gitDir: clone.gitDir });
   await loop.checkout.recover();
   const watcher = createWatcher({ root: clone.root ?? clone.stateDir, paths: clone.root === null ? [] : [...STATE_PATHS], ignore: ['tasks/archive/**', '**/node_modules/**'], settleMs: loop.shop.config().timings.settleMs, rescanMs: loop.shop.config().timings.rescanMs });
-  const idleMs = options.untilIdle === true ? 0 : (options.idle ?? null);
+  const idleMs = options.untilIdle === true ? 0 : options.idle === true ? loop.shop.config().timings.idleMs : (options.idle ?? null);
   const announcer = createAnnouncer(clone, loop, options.json);
   const daemon = createDaemon(loop, watcher, { idleMs, onExit: options.onExit ?? 'release', onPass: announcer.onPass });
   const stop = (): void => daemon.stop();
@@ -77,8 +79,18 @@ async function requireFitHub(clone: Clone, node: string): Promise<void> {
   // The embedded hub was made by this very git.
   if (clone.remote === null) return;
   const checked = await checkClone({ gitDir: clone.gitDir, url: clone.hub.url, remote: clone.remote });
-  const verdict = checked.fit ? await probeHub({ hub: clone.hub, store: clone.store, node, nonce: clone.clock.ulid() }) : checked;
+  const verdict = checked.fit ? await probeUnlessAway(clone, node) : checked;
   if (!verdict.fit) throw new CambiumError(verdict.code, verdict.reason, { hint: verdict.hint });
+}
+
+/** A hub that is away now was fit when this clone joined it. */
+async function probeUnlessAway(clone: Clone, node: string): Promise<Verdict> {
+  try {
+    return await probeHub({ hub: clone.hub, store: clone.store, node, nonce: clone.clock.ulid() });
+  } catch (error) {
+    if (isAway(error) && clone.mirror.known().main !== null) return { fit: true };
+    throw error;
+  }
 }
 
 interface Announcer {

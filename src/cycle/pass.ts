@@ -3,7 +3,7 @@ import { bringUpToDate, checkoutMembers, lookAtCheckout, rescue } from '../act/c
 import type { Ingested } from '../act/checkout.ts';
 import { releaseMember } from '../act/claim.ts';
 import { healMembers } from '../act/heal.ts';
-import { settleOutbox } from '../act/outbox.ts';
+import { settleAll } from '../act/settle.ts';
 import { claimsToProject, projectionMember } from '../act/projectClaims.ts';
 import { publish } from '../act/publish.ts';
 import type { Member, Published } from '../act/publish.ts';
@@ -68,7 +68,7 @@ function doubtAfterJump({ shop, state }: Loop): void {
 async function settlePast({ shop, state }: Loop): Promise<number> {
   const finished = (task: string): boolean => state.fleet?.results.has(task) === true;
   try {
-    return (await settleOutbox(shop.node, finished, 2_000)).length;
+    return await settleAll(shop.node, shop.reader, finished, 2_000);
   } catch (error) {
     if (error instanceof CambiumError && (error.code === 'hub-away' || error.code === 'hub-denied')) return 1;
     throw error;

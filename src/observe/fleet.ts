@@ -6,6 +6,7 @@ import type { Oid, TaskId } from '../model/ids.ts';
 import { CLAIMS_PREFIX, CONFIG_FILE, NODES_PREFIX } from '../model/layout.ts';
 import type { Fleet, FleetNode } from '../model/snapshot.ts';
 import type { Quarantined, TaskResult } from '../model/task.ts';
+import type { Local } from '../ports/local.ts';
 import type { Store } from '../ports/store.ts';
 import type { TaskAges } from './ages.ts';
 import type { ChainReader } from './chains.ts';
@@ -24,11 +25,12 @@ export interface FleetReaderOptions {
   readonly chains: ChainReader;
   readonly index: TaskIndex;
   readonly ages: TaskAges;
+  readonly local: Local;
 }
 
-export function createFleetReader({ store, chains, index, ages }: FleetReaderOptions): FleetReader {
+export function createFleetReader({ store, chains, index, ages, local }: FleetReaderOptions): FleetReader {
   const landed = new Set<Oid>();
-  const readConfig = createConfigReader(store);
+  const readConfig = createConfigReader(store, local);
 
   async function isUnlanded(chain: Chain, result: TaskResult | undefined, main: Oid): Promise<boolean> {
     const { kind, epoch, result: commit } = chain.record;
@@ -71,17 +73,36 @@ async function readRefs<T>(view: HubView, prefix: string, read: (tip: Oid) => Pr
   return new Map(await Promise.all(mine.map(async ([ref, tip]): Promise<[string, T]> => [ref.slice(prefix.length), await read(tip)])));
 }
 
-/** Reloaded live: a bad edit keeps the last good one, and says where it is bad. */
-function createConfigReader(store: Store): (tree: Oid) => Promise<{ readonly config: FleetConfig; readonly problems: readonly Quarantined[] }> {
-  let last: { readonly blob: Oid | null; readonly config: FleetConfig; readonly problems: readonly Quarantined[] } = { blob: null, config: DEFAULT_CONFIG, problems: [] };
+interface ReadConfig {
+  readonly blob: Oid | null;
+  readonly config: FleetConfig;
+  readonly problems: readonly Quarantined[];
+}
+
+const LAST_GOOD = 'config';
+
+/** Reloaded live: a bad edit keeps the last good one in force, also for a process that starts later, and says where it is bad. */
+function createConfigReader(store: Store, local: Local): (tree: Oid) => Promise<ReadConfig> {
+  let last: ReadConfig = { blob: null, config: DEFAULT_CONFIG, problems: [] };
   return async (tree) => {
     const file = await fileAt(store, tree, CONFIG_FILE);
-    if (file === null) return { config: DEFAULT_CONFIG, problems: [] };
+    if (file === null) return { blob: null, config: DEFAULT_CONFIG, problems: [] };
     if (file.oid === last.blob) return last;
     const parsed = parseFleetConfig(file.bytes);
-    last = 'config' in parsed
-      ? { blob: file.oid, config: parsed.config, problems: [] }
-      : { blob: file.oid, config: last.config, problems: parsed.problems.map(({ line, message, hint }) => ({ path: CONFIG_FILE, line, reason: message, mend: hint })) };
+    if ('config' in parsed) {
+      last = { blob: file.oid, config: parsed.config, problems: [] };
+      if ((await local.read(LAST_GOOD)) !== file.oid) await local.write(LAST_GOOD, file.oid);
+      return last;
+    }
+    const problems = parsed.problems.map(({ line, message, hint }) => ({ path: CONFIG_FILE, line, reason: message, mend: hint }));
+    last = { blob: file.oid, config: last.blob === null ? await lastGood(store, local) : last.config, problems };
     return last;
   };
+}
+
+async function lastGood(store: Store, local: Local): Promise<FleetConfig> {
+  const blob = await local.read(LAST_GOOD);
+  if (typeof blob !== 'string' || !(await store.has(blob))) return DEFAULT_CONFIG;
+  const parsed = parseFleetConfig(await store.readBlob(blob));
+  return 'config' in parsed ? parsed.config : DEFAULT_CONFIG;
 }

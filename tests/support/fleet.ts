@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { signalExactly, spawnTree } from '../../src/adapters/system/descendants.ts';
-import { readProcess } from '../../src/adapters/system/processTable.ts';
+import { listProcesses, readProcess } from '../../src/adapters/system/processTable.ts';
 import type { ProcessRow } from '../../src/adapters/system/processTable.ts';
 import { readSupervisorRecord } from '../../src/adapters/system/spawnFiles.ts';
 import { cli, cliJson, start, startCli } from './cli.ts';
@@ -153,8 +153,13 @@ function makeSeat(name: string, path: string, env: Readonly<Record<string, strin
     const own = daemon === null || daemon.child.exitCode !== null || daemon.child.signalCode !== null ? null : readProcess(daemon.pid);
     return [...(own === null ? [] : [own]), ...(await spawnProcesses(path))];
   };
+  /** With the git commands that the daemon runs, but not what these have started: that is the hub, on a path transport. */
+  const machine = async (): Promise<readonly ProcessRow[]> => {
+    const children = daemon === null ? [] : listProcesses().filter(({ ppid }) => ppid === daemon?.pid);
+    return [...new Map([...(await live()), ...children].map((row) => [row.pid, row])).values()];
+  };
   const signalAll = async (signal: NodeJS.Signals): Promise<readonly ProcessRow[]> => {
-    const rows = await live();
+    const rows = await machine();
     for (const row of rows) signalExactly(row, signal);
     return rows;
   };

@@ -35,7 +35,7 @@ const LOCKED: Moment = { call: 'linkSync', with: 'index.old' };
 const FILE_TAKEN_AWAY: Moment = { call: 'linkSync', with: 'incoming/tasks/one.md' };
 const EXCHANGED: Moment = { call: 'spawn', with: '--refresh' };
 const INDEX_PLACED: Moment = { call: 'spawn', with: 'cambium: advance' };
-const BRANCH_MOVED: Moment = { call: 'renameSync', with: 'checkout-intent.json' };
+const BRANCH_MOVED: Moment = { call: 'renameSync', with: 'record.json' };
 
 const hasIntent = (desk: Desk): boolean => existsSync(join(desk.gitDir, 'cambium/checkout-intent.json'));
 const isLocked = (desk: Desk): boolean => existsSync(join(desk.gitDir, 'index.lock'));
