@@ -7,7 +7,9 @@ import type { Chain } from '../model/claim.ts';
 import type { Oid } from '../model/ids.ts';
 import { resultPath } from '../model/layout.ts';
 import type { ChainReader } from '../observe/chains.ts';
-import { entryAt, treeOf } from '../observe/tree.ts';
+import { lastNamed } from '../observe/lastNamed.ts';
+import { parseResult } from '../observe/resultFile.ts';
+import { fileAt, treeOf } from '../observe/tree.ts';
 import type { Store } from '../ports/store.ts';
 
 export type Agreement =
@@ -20,24 +22,18 @@ export type Agreement =
 export async function agreement(store: Store, reader: ChainReader, main: Oid, path: string, chain: Chain | undefined): Promise<Agreement> {
   const named = await lastNamed(store, reader, chain);
   if (named !== null && !(await store.isAncestor(named.commit, main))) return { state: 'main-behind', commit: named.commit };
-  const shown = await resultBlob(store, main, path);
-  const expected = named === null || named.reopened ? null : await resultBlob(store, named.commit, path);
+  const shown = await resultAt(store, main, path);
+  const expected = named === null || named.reopened ? null : await resultAt(store, named.commit, path);
   return shown === expected ? { state: 'agrees' } : { state: 'chain-behind' };
 }
 
-/** The newest transition that moved main, and the commit it names. */
-async function lastNamed(store: Store, reader: ChainReader, chain: Chain | undefined): Promise<{ readonly commit: Oid; readonly reopened: boolean } | null> {
-  for (let at = chain; at !== undefined; ) {
-    const { result, kind } = at.record;
-    if (result !== undefined && ['done', 'failed', 'cancel', 'reopen'].includes(kind)) return { commit: result, reopened: kind === 'reopen' };
-    const [parent] = (await store.readCommit(at.tip)).parents;
-    at = parent === undefined ? undefined : await reader.chain(parent);
-  }
-  return null;
-}
-
-async function resultBlob(store: Store, commit: Oid, path: string): Promise<Oid | null> {
-  return (await entryAt(store, await treeOf(store, commit), resultPath(path)))?.oid ?? null;
+/** What a result file says, by which two of them tell of the same end; a person may mend its words. */
+async function resultAt(store: Store, commit: Oid, path: string): Promise<string | null> {
+  const at = resultPath(path);
+  const file = await fileAt(store, await treeOf(store, commit), at);
+  if (file === null) return null;
+  const result = parseResult({ path: at, bytes: file.bytes });
+  return 'reason' in result ? file.oid : `${result.outcome} ${result.epoch} ${result.claim}`;
 }
 
 /** True when two commits differ in nothing but what the fleet itself keeps: `tasks/`, `agents/`, `memory/`. */

@@ -4,7 +4,7 @@
  */
 import type { Signature, TreeEdit } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
-import { RESCUE_PREFIX, SYNCED_REF, taskFileKind, taskStem } from '../model/layout.ts';
+import { RESCUE_PREFIX, SYNCED_REF, claimRef, taskFileKind, taskStem } from '../model/layout.ts';
 import { renderMessage } from '../model/message.ts';
 import type { Quarantined } from '../model/task.ts';
 import { inspectEdit } from '../observe/edits.ts';
@@ -50,20 +50,36 @@ export async function lookAtCheckout(node: Node, checkout: Checkout, main: Oid, 
   const look = await checkout.look();
   if (look.state === 'absent') return NO_CHECKOUT;
   if (look.state === 'busy') return { ...NO_CHECKOUT, blocked: look.reason };
-  const synced = await syncedTree(node, look.head);
-  const found = await checkout.edits(synced, options.full);
+  const before = await syncedTree(node, look.head);
+  const seen = await checkout.edits(before, options.full);
+  const { synced, edits: found } = await withoutCommitted(node, before, look.head, seen.edits);
   const mainTree = await treeOf(node.store, main);
-  const sorted = await Promise.all(found.edits.map((edit) => inspectEdit(node.store, mainTree, edit)));
-  const refused = found.refused.map(({ path, reason }): Quarantined => ({ path, line: 1, reason, mend: 'Change it, or take it out of the state folders.' }));
+  const sorted = await Promise.all(found.map((edit) => inspectEdit(node.store, mainTree, edit, (task) => node.mirror.known().refs.has(claimRef(task)))));
+  const refused = seen.refused.map(({ path, reason }): Quarantined => ({ path, line: 1, reason, mend: 'Change it, or take it out of the state folders.' }));
   const held = [...refused, ...sorted.flatMap((verdict) => (verdict.kind === 'held' ? [verdict.problem] : []))];
   const edits = sorted.flatMap((verdict) => (verdict.kind === 'publish' ? [verdict.edit] : []));
   const cancels = sorted.flatMap((verdict) => (verdict.kind === 'cancel' ? [verdict.path] : []));
   const deletions = edits.filter(({ oid }) => oid === null).length + cancels.length;
   if (deletions > DELETIONS_MAX && !options.consent) {
     const note = `${deletions} deletions wait for a yes: run \`cambium sync --yes\`, or restore the files with \`git checkout -- <path>\``;
-    return { ...NO_CHECKOUT, head: look.head, synced, held, unsettled: found.unsettled, notes: [note] };
+    return { ...NO_CHECKOUT, head: look.head, synced, held, unsettled: seen.unsettled, notes: [note] };
   }
-  return { blocked: null, head: look.head, synced, edits, cancels, held, unsettled: found.unsettled, notes: [] };
+  return { blocked: null, head: look.head, synced, edits, cancels, held, unsettled: seen.unsettled, notes: [] };
+}
+
+/** What HEAD itself holds is no edit: the person committed it, or pulled it. It is published as a commit, or is so already. */
+async function withoutCommitted(node: Node, synced: Oid, head: Oid, edits: readonly CheckoutEdit[]): Promise<{ readonly synced: Oid; readonly edits: readonly CheckoutEdit[] }> {
+  const headTree = await treeOf(node.store, head);
+  const entries = await Promise.all(edits.map(({ path }) => entryAt(node.store, headTree, path)));
+  const committed = edits.filter(({ oid, mode }, at) => (entries[at]?.oid ?? null) === oid && (entries[at]?.mode ?? null) === mode);
+  if (committed.length === 0) return { synced, edits };
+  const agreed = await node.store.editTree(synced, asEdits(committed));
+  await writeSynced(node, agreed);
+  return { synced: agreed, edits: edits.filter((edit) => !committed.includes(edit)) };
+}
+
+function asEdits(edits: readonly CheckoutEdit[]): ReadonlyMap<string, TreeEdit> {
+  return new Map(edits.map(({ path, mode, oid }): [string, TreeEdit] => [path, mode === null ? null : { mode, oid }]));
 }
 
 async function syncedTree(node: Node, head: Oid): Promise<Oid> {
@@ -122,7 +138,7 @@ async function mergeEdits(node: Node, synced: Oid, mainTree: Oid, edits: readonl
   const left: string[] = [];
   for (;;) {
     const kept = edits.filter(({ path }) => !left.includes(path));
-    const theirs = await node.store.editTree(synced, new Map(kept.map(({ path, mode, oid }): [string, TreeEdit] => [path, mode === null ? null : { mode, oid }])));
+    const theirs = await node.store.editTree(synced, asEdits(kept));
     const { tree, conflicts } = await node.store.mergeTrees(synced, mainTree, theirs);
     const more = conflicts.filter((path) => !left.includes(path));
     if (more.length === 0) return { tree: conflicts.length === 0 ? tree : mainTree, conflicts: left };
@@ -165,7 +181,7 @@ export interface CheckoutMoved {
 export async function bringUpToDate(node: Node, checkout: Checkout, view: CheckoutView, published: readonly CheckoutEdit[], target: Oid): Promise<CheckoutMoved> {
   const { head, synced } = view;
   if (head === null || synced === null) return { moved: false, skipped: [] };
-  const agreed = published.length === 0 ? synced : await node.store.editTree(synced, new Map(published.map(({ path, mode, oid }): [string, TreeEdit] => [path, mode === null ? null : { mode, oid }])));
+  const agreed = published.length === 0 ? synced : await node.store.editTree(synced, asEdits(published));
   if (agreed !== synced) await writeSynced(node, agreed);
   if (!(await node.store.isAncestor(head, target))) return { moved: false, skipped: [] };
   if (head === target && agreed === (await treeOf(node.store, target))) return { moved: false, skipped: [] };

@@ -49,7 +49,7 @@ function claimMember(node: Node, reader: ChainReader, request: ClaimRequest): Me
   };
 }
 
-export function writeClaim(node: Node, request: Pick<ClaimRequest, 'task' | 'agent' | 'ttlMs'>, chain: Chain | undefined, main: Oid): ReturnType<typeof writeTransition> {
+export function writeClaim(node: Node, request: Pick<ClaimRequest, 'agent' | 'ttlMs'> & { readonly task: Pick<Task, 'id' | 'blob'> }, chain: Chain | undefined, main: Oid): ReturnType<typeof writeTransition> {
   const { identity, clock } = node;
   return writeTransition(node, {
     tip: chain?.tip ?? null,
@@ -79,12 +79,14 @@ export interface ReleaseRequest {
   readonly kind?: 'release' | 'input';
 }
 
+export const releaseKey = (task: TaskId, tip: Oid): string => `release:${task}:${tip}`;
+
 /** Ends our hold without a result: ready again, or waiting for a person with a question. */
 export function releaseMember(node: Node, reader: ChainReader, request: ReleaseRequest): Member<Chain> {
   const { kind = 'release' } = request;
   const written = new Set<Oid>();
   return {
-    key: request.task,
+    key: releaseKey(request.task, request.tip),
     async build(base) {
       const chain = await readChain(reader, base, request.task);
       if (chain !== undefined && written.has(chain.tip)) return { already: chain };
@@ -106,11 +108,13 @@ export function releaseMember(node: Node, reader: ChainReader, request: ReleaseR
   };
 }
 
+export const renewKey = (task: TaskId): string => `renew:${task}`;
+
 /** Keeps a hold alive where no daemon beats for it. */
 export function renewMember(node: Node, reader: ChainReader, task: TaskId, epoch: number, agent: string): Member<Chain> {
   const written = new Set<Oid>();
   return {
-    key: task,
+    key: renewKey(task),
     async build(base) {
       const chain = await readChain(reader, base, task);
       if (chain !== undefined && written.has(chain.tip)) return { already: chain };

@@ -16,6 +16,7 @@ import { commitOn } from './commit.ts';
 import type { FileEdits } from './commit.ts';
 import type { Node } from './node.ts';
 import { drop } from './publish.ts';
+import { mergeOnto } from './rollForward.ts';
 import type { Base, Built, Member } from './publish.ts';
 import { writeTransition } from './transition.ts';
 
@@ -65,17 +66,27 @@ export function reopenMember(node: Node, reader: ChainReader, closing: Closing &
   });
 }
 
+export const closingKey = (kind: 'cancel' | 'reopen', task: TaskId): string => `${kind}:${task}`;
+
+/** The chain has moved and main may not have: it is merged (P5.3). */
+async function finishHalf(node: Node, base: Base, closed: Closed): Promise<Built<Closed> | { readonly already: Closed } | ReturnType<typeof drop>> {
+  const main = await mergeOnto(node, base.main, closed.main, `${closed.task}: roll forward a push that was applied by half`);
+  if (main === null) return drop('not-ready', `${closed.main} conflicts with main: a person must merge it`);
+  return main === base.main ? { already: closed } : { main, refs: [], value: closed };
+}
+
 type ClosingFiles = (base: Base, chain: Chain | undefined) => Promise<FileEdits | ReturnType<typeof drop>>;
 
 function closingMember(node: Node, reader: ChainReader, closing: Closing, kind: 'cancel' | 'reopen', filesOf: ClosingFiles): Member<Closed> {
   const candidates: Closed[] = [];
   return {
-    key: closing.task,
+    key: closingKey(kind, closing.task),
     ends: true,
     async build(base): Promise<Built<Closed> | { readonly already: Closed } | ReturnType<typeof drop>> {
       const chain = await readChain(reader, base, closing.task);
       const ours = candidates.find((candidate) => candidate.chain.tip === chain?.tip);
-      if (ours !== undefined) return { already: ours };
+      if (ours !== undefined) return finishHalf(node, base, ours);
+      for (const { main } of candidates) if (await node.store.isAncestor(main, base.main)) return endChain(node, closing, kind, chain, main, base.main);
       if (!mayFollow(chain, kind)) return drop('nothing', `${closing.task} cannot be ${kind === 'cancel' ? 'cancelled' : 'reopened'}: ${describeHolder(chain)}`);
       const { state } = await agreement(node.store, reader, base.main, closing.path, chain);
       if (state !== 'agrees') return drop('not-ready', `a push for ${closing.task} was applied by half and is being mended`);
@@ -95,16 +106,21 @@ async function buildClosing(node: Node, base: Base, closing: Closing, kind: 'can
     author: by,
     message: renderMessage({ subject: `${task}: ${kind} by ${by.name}`, body: reason, trailers: { Kind: kind, Task: task, Epoch: epoch } }),
   });
+  return endChain(node, closing, kind, chain, main, main);
+}
+
+async function endChain(node: Node, { task, by, reason }: Closing, kind: 'cancel' | 'reopen', chain: Chain | undefined, closed: Oid, main: Oid): Promise<Built<Closed>> {
+  const record = chain?.record;
   const end = await writeTransition(node, {
-    tip: chain?.tip ?? null, landing: main, author: by,
+    tip: chain?.tip ?? null, landing: closed, author: by,
     record: {
-      task, kind, epoch, attempt: kind === 'reopen' ? 0 : (chain?.record.attempt ?? 0),
-      agent: chain?.record.agent ?? null, node: chain?.record.node ?? null, incarnation: chain?.record.incarnation ?? null,
-      instruction: chain?.record.instruction ?? null, ttl_s: chain?.record.ttl_s ?? 0, claimed_at: chain?.record.claimed_at ?? node.clock.now().toISOString(),
-      result: main, reason, by: by.name,
+      task, kind, epoch: record?.epoch ?? 0, attempt: kind === 'reopen' ? 0 : (record?.attempt ?? 0),
+      agent: record?.agent ?? null, node: record?.node ?? null, incarnation: record?.incarnation ?? null,
+      instruction: record?.instruction ?? null, ttl_s: record?.ttl_s ?? 0, claimed_at: record?.claimed_at ?? node.clock.now().toISOString(),
+      result: closed, reason, by: by.name,
     },
   });
-  return { main, refs: [end.update], value: { task, main, chain: { tip: end.oid, record: end.record } } };
+  return { main, refs: [end.update], value: { task, main: closed, chain: { tip: end.oid, record: end.record } } };
 }
 
 export interface Addition {

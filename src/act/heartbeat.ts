@@ -38,23 +38,29 @@ export interface Heart {
   beat(content: BeatContent): Promise<BeatOutcome>;
 }
 
-/** `last` is what this node's ref stands at, already judged to be ours. */
-export function createHeart(node: Node, reader: ChainReader, last: Oid | null): Heart {
+const BEATS = 'beat';
+
+/**
+ * `last` is what this node's ref stands at, already judged to be ours. Beats that an earlier process of this life may
+ * still have under way are remembered in the clone, so that one that lands late is not taken for a twin's.
+ */
+export async function createHeart(node: Node, reader: ChainReader, last: Oid | null): Promise<Heart> {
   const ref = nodeRef(node.identity.node);
+  const underWay = await readBeats(node);
   let current = last;
   let pending: PendingBeat | null = null;
-  let seq = 0;
+  let seq = last === null ? 0 : ((await reader.node(last)).heartbeat?.record.seq ?? 0);
 
-  async function judgeRefusal(): Promise<BeatOutcome> {
-    const view = await node.mirror.refresh();
-    const tip = view.refs.get(ref) ?? null;
-    if (pending !== null && tip === pending.update.to) return renewed(pending);
-    const breaks = await breaksOnTop(node, reader, tip, [current, pending?.update.to ?? null]);
-    const beaten = pending;
+  async function judgeRefusal(sent: PendingBeat): Promise<BeatOutcome> {
+    const tip = (await node.mirror.refresh()).refs.get(ref) ?? null;
+    if (tip === sent.update.to) return renewed(sent);
+    // Nothing moved: a lock or a hook said no. The same beat is sent again, for this one may still land.
+    if (tip === current) return { kind: 'unanswered', detail: 'refused, and nothing moved' };
+    const found = await breaksOnTop(node, reader, tip, [current, sent.update.to, ...underWay]);
     pending = null;
-    if (breaks === null) return { kind: 'twin' };
+    if (found === null) return { kind: 'twin' };
     current = tip;
-    return breaks.length === 0 && beaten !== null ? { kind: 'unanswered', detail: 'refused, and nothing moved: it is sent again' } : { kind: 'broken', breaks };
+    return { kind: 'broken', breaks: found };
   }
 
   function renewed({ update, startedMs, content }: PendingBeat): BeatOutcome {
@@ -63,25 +69,37 @@ export function createHeart(node: Node, reader: ChainReader, last: Oid | null): 
     return { kind: 'renewed', startedMs, content };
   }
 
+  async function prepare(content: BeatContent): Promise<PendingBeat> {
+    seq += 1;
+    const startedMs = node.clock.bootMs();
+    const oid = await writeBeat(node, content, seq);
+    underWay.splice(0, underWay.length, ...[oid, ...underWay].slice(0, BEATS_MAX));
+    await node.local.write(BEATS, { incarnation: node.identity.incarnation, beats: underWay });
+    return { startedMs, content, update: { ref, expect: current, to: oid } };
+  }
+
   return {
     get pending() {
       return pending !== null;
     },
     async beat(content) {
       // Never a second beat while the first may still land: its lease would then be wrong for ever.
-      if (pending === null) {
-        seq += 1;
-        const startedMs = node.clock.bootMs();
-        pending = { startedMs, content, update: { ref, expect: current, to: await writeBeat(node, content, seq) } };
-      }
+      pending ??= await prepare(content);
       const sent = pending;
       const outcome = await node.hub.push([sent.update]);
       if (outcome.kind === 'unknown') return { kind: 'unanswered', detail: outcome.detail };
-      if (outcome.kind === 'refused') return judgeRefusal();
+      if (outcome.kind === 'refused') return judgeRefusal(sent);
       await node.mirror.adopt([sent.update]);
       return renewed(sent);
     },
   };
+}
+
+const BEATS_MAX = 8;
+
+async function readBeats({ local, identity }: Node): Promise<Oid[]> {
+  const record = (await local.read(BEATS)) as { readonly incarnation: string; readonly beats: readonly Oid[] } | null | undefined;
+  return record?.incarnation === identity.incarnation ? [...record.beats] : [];
 }
 
 async function writeBeat(node: Node, content: BeatContent, seq: number): Promise<Oid> {
@@ -103,8 +121,7 @@ async function breaksOnTop(node: Node, reader: ChainReader, tip: Oid | null, our
   const found: { task: TaskId; epoch: number }[] = [];
   for (let oid = tip; !ours.includes(oid); ) {
     if (oid === null) return null;
-    const view = await reader.node(oid);
-    const newest = view.breaks[0];
+    const newest = (await reader.node(oid).catch(() => null))?.breaks[0];
     if (newest === undefined) return null;
     found.push(...newest.breaks);
     oid = (await node.store.readCommit(oid)).parents[0] ?? null;

@@ -14,13 +14,14 @@ import { renderMessage } from '../model/message.ts';
 import type { TaskResult } from '../model/task.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { renderResult } from '../observe/resultFile.ts';
-import { entryAt, treeOf } from '../observe/tree.ts';
+import { parseResult } from '../observe/resultFile.ts';
+import { entryAt, fileAt, treeOf } from '../observe/tree.ts';
 import { agreement, sameCode } from './agreement.ts';
 import { describeHolder, readChain } from './claim.ts';
 import { commitOn } from './commit.ts';
 import { agentSignature } from './node.ts';
 import type { Node } from './node.ts';
-import { ROSTER_PATH, commitClaims, rosterWith, shownRecord } from './projections.ts';
+import { ROSTER_PATH, commitClaims, rosterWith } from './projections.ts';
 import type { RosterFact } from './projections.ts';
 import { drop } from './publish.ts';
 import type { Base, Built, Member } from './publish.ts';
@@ -53,38 +54,55 @@ export interface Landed {
   readonly chain: Chain;
 }
 
+export const landKey = (task: string, tip: Oid): string => `land:${task}:${tip}`;
+
 export function landMember(node: Node, reader: ChainReader, landing: Landing): Member<Landed> {
-  const candidates: Landed[] = [];
+  const candidates: Oid[] = [];
   return {
-    key: landing.task,
+    key: landKey(landing.task, landing.tip),
     ends: true,
     async build(base) {
       const chain = await readChain(reader, base, landing.task);
-      const landedOnMain = await firstOnMain(node, base, candidates);
-      const ours = candidates.find((candidate) => candidate.chain.tip === chain?.tip);
-      if (ours !== undefined) return finishHalf(node, base, ours, ours === landedOnMain);
+      const landed = await findLanded(node, reader, landing, chain);
+      if (landed !== null) return finishHalf(node, base, landed);
       if (chain?.tip !== landing.tip || chainState(chain) !== 'held') return drop('fenced', describeHolder(chain));
       // Only main moved: the chain still waits for its end, which names that very R (P5.3).
-      if (landedOnMain !== null) return endChain(node, landing, chain, landedOnMain.result, base.main);
+      for (const candidate of candidates) if (await node.store.isAncestor(candidate, base.main)) return endChain(node, landing, chain, candidate, base.main, node.clock.ulid());
       const problem = (await instructionProblem(node, base, landing)) ?? (await disagreement(node, reader, base, landing, chain));
       if (problem !== null) return problem;
-      const built = await buildResult(node, base, landing, chain);
-      if ('value' in built) candidates.push(built.value);
+      const built = await buildResult(node, reader, base, landing, chain);
+      if ('value' in built) candidates.push(built.value.result);
       return built;
     },
   };
 }
 
-async function firstOnMain(node: Node, base: Base, candidates: readonly Landed[]): Promise<Landed | null> {
-  for (const candidate of candidates) if (await node.store.isAncestor(candidate.result, base.main)) return candidate;
+/**
+ * The end of our claim, if the chain has one: a later transition that names a main commit whose result file tells of our
+ * claim tip. It may be ours, or one that a repairer wrote in our name (P5.3), and others may sit on top of it.
+ */
+export async function findLanded(node: Node, reader: ChainReader, landing: Pick<Landing, 'task' | 'path' | 'tip'>, chain: Chain | undefined): Promise<Landed | null> {
+  for (let at = chain; at !== undefined && at.tip !== landing.tip; ) {
+    const { result, kind } = at.record;
+    if (result !== undefined && (kind === 'done' || kind === 'failed') && (await claimOfResult(node, result, landing.path)) === landing.tip) return { task: landing.task, result, chain: at };
+    const [parent] = (await node.store.readCommit(at.tip)).parents;
+    at = parent === undefined ? undefined : await reader.chain(parent);
+  }
   return null;
 }
 
-/** Our d is the tip. With R on main it is done; without, R is merged onto main (P5.3). */
-async function finishHalf(node: Node, base: Base, landed: Landed, onMain: boolean): Promise<Built<Landed> | { readonly already: Landed } | ReturnType<typeof drop>> {
-  if (onMain) return { already: landed };
+async function claimOfResult({ store }: Node, commit: Oid, path: string): Promise<Oid | null> {
+  const file = await fileAt(store, await treeOf(store, commit), resultPath(path));
+  if (file === null) return null;
+  const result = parseResult({ path: resultPath(path), bytes: file.bytes });
+  return 'reason' in result ? null : result.claim;
+}
+
+/** The chain has our end. With R on main it is done; without, R is merged onto main (P5.3). */
+async function finishHalf(node: Node, base: Base, landed: Landed): Promise<Built<Landed> | { readonly already: Landed } | ReturnType<typeof drop>> {
+  if (await node.store.isAncestor(landed.result, base.main)) return { already: landed };
   const main = await mergeOnto(node, base.main, landed.result, `${landed.task}: roll forward the landing that was applied by half`);
-  return main === null ? drop('conflict', `${landed.result} conflicts with main`) : { main, refs: [], value: landed };
+  return main === null ? drop('not-ready', `${landed.result} conflicts with main: a person must merge it`) : { main, refs: [], value: landed };
 }
 
 async function instructionProblem(node: Node, base: Base, { path, instruction }: Landing): Promise<ReturnType<typeof drop> | null> {
@@ -100,18 +118,20 @@ async function disagreement(node: Node, reader: ChainReader, base: Base, { path,
   return state === 'agrees' ? null : drop('not-ready', 'main and the claim chain do not agree yet: a push was applied by half');
 }
 
-async function buildResult(node: Node, base: Base, landing: Landing, chain: Chain): Promise<Built<Landed> | ReturnType<typeof drop>> {
-  const shown = await commitClaims(node, base.main, [{ path: landing.path, chain, shown: shownRecord(chain) }]);
+async function buildResult(node: Node, reader: ChainReader, base: Base, landing: Landing, chain: Chain): Promise<Built<Landed> | ReturnType<typeof drop>> {
+  // R and d are one operation: a repairer finds the op-id in R's trailer (P5.3).
+  const op = node.clock.ulid();
+  const shown = await commitClaims(node, reader, base.main, [{ path: landing.path, chain }]);
   const mainTree = await treeOf(node.store, shown);
   const merged = await mergeWork(node, mainTree, landing);
   if ('conflicts' in merged) return drop('conflict', `the work conflicts with main in ${merged.conflicts.join(', ')}`);
   const result = await commitOn(node, shown, await resultFiles(node, mainTree, landing), {
     tree: merged.tree,
     author: agentSignature(node, landing.agent),
-    message: landingMessage(node, landing, chain),
+    message: landingMessage(node, landing, chain, op),
     ...(landing.work?.head === null || landing.work === null ? {} : { moreParents: [landing.work.head] }),
   });
-  const built = await endChain(node, landing, chain, result, result);
+  const built = await endChain(node, landing, chain, result, result, op);
   const wip = wipRef(landing.task, chain.record.epoch);
   const kept = base.view.refs.get(wip);
   // What was kept on the way is in R now; a ref that stays costs every later push.
@@ -134,23 +154,23 @@ async function resultFiles(node: Node, tree: Oid, landing: Landing): Promise<Map
   ]);
 }
 
-async function endChain(node: Node, landing: Landing, chain: Chain, result: Oid, main: Oid): Promise<Built<Landed>> {
+async function endChain(node: Node, landing: Landing, chain: Chain, result: Oid, main: Oid, op: string): Promise<Built<Landed>> {
   const { schema: _schema, op: _op, ...held } = chain.record;
   const { outcome } = landing.result;
   const end = await writeTransition(node, {
     tip: chain.tip, landing: result, author: agentSignature(node, landing.agent),
-    record: { ...held, kind: outcome, outcome, result },
+    record: { ...held, op, kind: outcome, outcome, result },
   });
   return { main, refs: [end.update], value: { task: landing.task, result, chain: { tip: end.oid, record: end.record } } };
 }
 
-function landingMessage(node: Node, { task, title, agent, result }: Landing, chain: Chain): string {
+function landingMessage(node: Node, { task, title, agent, result }: Landing, chain: Chain, op: string): string {
   return renderMessage({
     subject: `${task}: ${result.outcome} by ${agent} on ${node.identity.node}`,
     body: title,
     trailers: {
       Kind: result.outcome, Task: task, Agent: agent, Node: node.identity.node, Epoch: result.epoch, Attempt: result.attempts,
-      Spawn: result.spawns.at(-1) ?? null, Claim: chain.tip, 'Op-Id': chain.record.op,
+      Spawn: result.spawns.at(-1) ?? null, Claim: chain.tip, 'Op-Id': op,
     },
   });
 }

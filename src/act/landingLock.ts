@@ -4,6 +4,7 @@
  */
 import type { Oid } from '../model/ids.ts';
 import { LOCKS_PREFIX } from '../model/layout.ts';
+import type { HubView } from '../observe/hubMirror.ts';
 import { nodeSignature } from './node.ts';
 import type { Node } from './node.ts';
 
@@ -13,18 +14,23 @@ export const REFUSALS_BEFORE_LOCK = 3;
 const HONOURED_MS = 5_000;
 const LOOK_EVERY_MS = 200;
 
-/** Waits while another node holds the lock. `mine` is the lock that this node holds itself. */
-export async function yieldToLock(node: Node, mine: Oid | null): Promise<void> {
+/**
+ * Waits while another node holds the lock, and says whether it had to. `mine` is the lock that this node holds itself.
+ * Whoever succeeds at every first try must look too: it is the fast ones that starve the slow.
+ */
+export async function yieldToLock(node: Node, view: HubView, mine: Oid | null): Promise<boolean> {
   const { mirror, clock, hub } = node;
-  const seen = mirror.known().refs.get(LOCK);
-  if (seen === undefined || seen === mine) return;
+  const seen = view.refs.get(LOCK);
+  if (seen === undefined || seen === mine) return false;
   const startedMs = clock.bootMs();
   while (clock.bootMs() - startedMs < HONOURED_MS) {
     await clock.sleep(LOOK_EVERY_MS);
-    if ((await mirror.refresh()).refs.get(LOCK) !== seen) return;
+    if ((await mirror.refresh()).refs.get(LOCK) !== seen) return true;
   }
   const update = { ref: LOCK, expect: seen, to: null };
   if ((await hub.push([update])).kind === 'accepted') await mirror.adopt([update]);
+  else await mirror.refresh();
+  return true;
 }
 
 /** The lock's oid, or null when another node has it. */

@@ -68,7 +68,7 @@ export interface Settled {
  * only after a fetch, and never repeats the creation of a claim chain for an id that is finished (P2.3: an old create
  * was once accepted after its chain had been collected).
  */
-export async function settleOutbox(node: Node, isFinished: (task: string) => boolean, patienceMs: number): Promise<Settled> {
+export async function settleOutbox(node: Node, isFinished: (task: string) => Promise<boolean>, patienceMs: number): Promise<Settled> {
   const settled = { left: [] as OutboxEntry[], accepted: [] as OutboxEntry[] };
   for (const entry of await readOutbox(node)) {
     if (!isMine(node, entry) && (await node.supervisor.alive(entry.owner))) continue;
@@ -84,9 +84,10 @@ function isMine(node: Node, entry: OutboxEntry): boolean {
   return entry.bootId === node.identity.bootId && entry.owner.pid === mine.pid && entry.owner.start === mine.start;
 }
 
-async function settleEntry(node: Node, entry: OutboxEntry, isFinished: (task: string) => boolean, patienceMs: number): Promise<PushOutcome['kind']> {
+async function settleEntry(node: Node, entry: OutboxEntry, isFinished: (task: string) => Promise<boolean>, patienceMs: number): Promise<PushOutcome['kind']> {
   await node.mirror.refresh();
-  const recreates = entry.updates.some(({ ref, expect }) => expect === null && ref.startsWith(CLAIMS_PREFIX) && isFinished(ref.slice(CLAIMS_PREFIX.length)));
+  const creates = entry.updates.filter(({ ref, expect }) => expect === null && ref.startsWith(CLAIMS_PREFIX)).map(({ ref }) => ref.slice(CLAIMS_PREFIX.length));
+  const recreates = (await Promise.all(creates.map(isFinished))).includes(true);
   const outcome: PushOutcome = recreates ? { kind: 'refused', detail: 'the task is finished', policy: false } : await pushUntilAnswered(node, entry.updates, patienceMs);
   if (outcome.kind === 'unknown') return 'unknown';
   if (outcome.kind === 'accepted') await node.mirror.adopt(entry.updates);

@@ -1,5 +1,5 @@
 /** Which claim projections are behind their chains, and the member that brings them up to date. */
-import { shownRecord, commitClaims } from './projections.ts';
+import { commitClaims, isShown } from './projections.ts';
 import type { ProjectedClaim } from './projections.ts';
 import type { NodeIdentity, Node } from './node.ts';
 import { drop } from './publish.ts';
@@ -32,8 +32,10 @@ export function claimsToProject(fleet: Fleet, identity: NodeIdentity, now: Date)
 }
 
 function differs(fleet: Fleet, task: TaskId): boolean {
-  const wanted = fleet.results.has(task) ? null : shownRecord(fleet.chains.get(task));
-  return wanted?.op !== fleet.projections.get(task)?.op;
+  const chain = fleet.chains.get(task);
+  const shown = fleet.projections.get(task);
+  const wanted = !fleet.results.has(task) && isShown(chain);
+  return wanted !== (shown !== undefined) || (wanted && (shown?.epoch !== chain?.record.epoch || (shown?.kind === 'review') !== (chain?.record.kind === 'review' || chain?.record.kind === 'approve')));
 }
 
 export function projectionMember(node: Node, reader: ChainReader, fleet: Fleet, tasks: readonly TaskId[]): Member<null> {
@@ -44,9 +46,9 @@ export function projectionMember(node: Node, reader: ChainReader, fleet: Fleet, 
       for (const id of tasks) {
         const path = fleet.tasks.get(id)?.path;
         const chain: Chain | undefined = await readChain(reader, base, id);
-        if (path !== undefined) claims.push({ path, chain, shown: shownRecord(chain) });
+        if (path !== undefined) claims.push({ path, chain });
       }
-      const main = await commitClaims(node, base.main, claims);
+      const main = await commitClaims(node, reader, base.main, claims);
       return main === base.main ? drop('nothing', 'all are told') : { main, refs: [], value: null };
     },
   };

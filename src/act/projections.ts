@@ -8,7 +8,8 @@ import type { Oid } from '../model/ids.ts';
 import { claimPath, resultPath } from '../model/layout.ts';
 import type { Run, SpawnRecord } from '../model/run.ts';
 import { renderMessage } from '../model/message.ts';
-import { renderClaimRecord } from '../observe/claimRecord.ts';
+import type { ChainReader } from '../observe/chains.ts';
+import { parseClaimRecord, renderClaimRecord } from '../observe/claimRecord.ts';
 import { entryAt, fileAt, treeOf } from '../observe/tree.ts';
 import { commitOn } from './commit.ts';
 import { agentSignature, nodeSignature } from './node.ts';
@@ -17,37 +18,53 @@ import type { Node } from './node.ts';
 export const ROSTER_PATH = 'agents/roster.json';
 
 export interface ProjectedClaim {
+  /** Path of the instruction file. */
   readonly path: string;
   readonly chain: Chain | undefined;
-  /** The record that the projection shows: the newest `claim` or `review` of a held task. */
-  readonly shown: ClaimRecord | null;
 }
 
-/** What a chain's projection shows; null where the tree shows nothing. */
-export function shownRecord(chain: Chain | undefined): ClaimRecord | null {
-  const state = chainState(chain);
-  if (chain === undefined || (state !== 'held' && state !== 'review' && state !== 'approved')) return null;
-  return chain.record.kind === 'renew' ? { ...chain.record, kind: 'claim' } : chain.record;
+/** Whether the tree shows a projection of this chain: while it is held or in review. */
+export function isShown(chain: Chain | undefined): boolean {
+  return ['held', 'review', 'approved'].includes(chainState(chain));
+}
+
+/** The bytes a projection shows are those of the newest `claim` or `review`: a renewal changes nothing in the tree. */
+async function shownRecord(node: Node, reader: ChainReader, chain: Chain): Promise<ClaimRecord> {
+  for (let at = chain; ; ) {
+    if (at.record.kind !== 'renew' && at.record.kind !== 'approve') return at.record;
+    at = await reader.chain((await node.store.readCommit(at.tip)).parents[0] as Oid);
+  }
 }
 
 /**
  * Commits that bring the claim projections on `base` up to what the chains say, one an author; returns the new main.
- * None is written beside a result, and a task whose instruction file is gone shows none (P5.4).
+ * An older epoch never replaces a newer, none is written beside a result, and a task whose instruction file is gone
+ * shows none (P5.4).
  */
-export async function commitClaims(node: Node, base: Oid, claims: readonly ProjectedClaim[]): Promise<Oid> {
+export async function commitClaims(node: Node, reader: ChainReader, base: Oid, claims: readonly ProjectedClaim[]): Promise<Oid> {
   let main = base;
-  for (const { path, shown, chain } of claims) {
+  for (const { path, chain } of claims) {
     const tree = await treeOf(node.store, main);
-    const [file, instruction, result] = await Promise.all([claimPath(path), path, resultPath(path)].map((at) => entryAt(node.store, tree, at)));
-    const wanted = shown !== null && instruction !== null && result === null ? renderClaimRecord(shown) : null;
+    const [file, instruction, result] = await Promise.all([fileAt(node.store, tree, claimPath(path)), entryAt(node.store, tree, path), entryAt(node.store, tree, resultPath(path))]);
+    const shown = chain !== undefined && isShown(chain) && instruction !== null && result === null ? await shownRecord(node, reader, chain) : null;
+    const wanted = shown === null ? null : renderClaimRecord(shown);
     const unchanged = wanted === null ? file === null : file?.oid === node.store.hashBlob(Buffer.from(wanted));
-    if (unchanged) continue;
+    if (unchanged || (result === null && epochOf(file?.bytes) > (chain?.record.epoch ?? 0))) continue;
     main = await commitOn(node, main, new Map([[claimPath(path), wanted]]), {
       author: shown?.agent === undefined || shown.agent === null ? nodeSignature(node) : agentSignature(node, shown.agent),
       message: claimMessage(shown ?? chain?.record, wanted !== null),
     });
   }
   return main;
+}
+
+function epochOf(bytes: Uint8Array | undefined): number {
+  try {
+    return bytes === undefined ? 0 : parseClaimRecord(bytes).epoch;
+  } catch {
+    // A projection that somebody broke is written anew.
+    return 0;
+  }
 }
 
 function claimMessage(record: ClaimRecord | undefined, held: boolean): string {

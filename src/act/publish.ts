@@ -6,7 +6,7 @@
 import { CambiumError } from '../errors.ts';
 import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
-import { branchRef } from '../model/layout.ts';
+import { NODES_PREFIX, branchRef } from '../model/layout.ts';
 import type { HubView } from '../observe/hubMirror.ts';
 import type { Node } from './node.ts';
 import { REFUSALS_BEFORE_LOCK, dropLock, takeLock, yieldToLock } from './landingLock.ts';
@@ -71,15 +71,17 @@ export interface PublishOptions {
 interface Candidate<T> {
   readonly member: Member<T>;
   readonly built: Built<T>;
+  /** It moves main. */
+  readonly moves: boolean;
 }
 
 /** Publishes the members, together as far as may be; returns each one's end by key. Throws `hub-away`, `hub-rewritten`, `lost-race`. */
 export async function publish<T>(node: Node, members: readonly Member<T>[], options: PublishOptions = {}): Promise<ReadonlyMap<string, Published<T>>> {
+  const keys = new Set(members.map(({ key }) => key));
+  if (keys.size !== members.length) throw new CambiumError('internal', `Two members of one push have the same key: ${members.map(({ key }) => key).join(', ')}`);
   let lock: Oid | null = null;
   const fair: Fairness = {
-    async beforePush() {
-      await yieldToLock(node, lock);
-    },
+    yields: (view) => yieldToLock(node, view, lock),
     async afterRefusal(refusals) {
       if (lock === null && refusals >= REFUSALS_BEFORE_LOCK) lock = await takeLock(node);
     },
@@ -92,7 +94,8 @@ export async function publish<T>(node: Node, members: readonly Member<T>[], opti
 }
 
 interface Fairness {
-  beforePush(): Promise<void>;
+  /** True when it had to wait for another node's lock, so that the group must be built anew. */
+  yields(view: HubView): Promise<boolean>;
   afterRefusal(refusals: number): Promise<void>;
 }
 
@@ -103,25 +106,29 @@ async function publishFairly<T>(node: Node, members: readonly Member<T>[], optio
   let view = options.trustKnown === true ? node.mirror.known() : await node.mirror.refresh();
   for (let refusals = 0; refusals < triesMax; ) {
     await settlePast(node, view, past, ends);
-    const group = await buildGroup(node, view, members.filter(({ key }) => !ends.has(key)), ends);
+    const open = members.filter(({ key }) => !ends.has(key));
+    if (open.length === 0) return ends;
+    const group = await buildGroup(node, view, open, ends);
+    const movesMain = group.some(({ moves }) => moves);
+    if (movesMain && (await fair.yields(view))) {
+      view = node.mirror.known();
+      continue;
+    }
     if (await pushGroup(node, view, group, ends, patienceMs)) {
-      if (ends.size === members.length) return ends;
       view = node.mirror.known();
       continue;
     }
     refusals += 1;
     past.push(...group);
     view = await node.mirror.refresh();
-    const movesMain = group.some(({ built }) => built.main !== view.main);
     if (movesMain) await fair.afterRefusal(refusals);
     await pause(node, refusals);
-    if (movesMain) await fair.beforePush();
     view = node.mirror.known();
   }
   throw new CambiumError('lost-race', `The hub moved on before each of ${triesMax} pushes.`, { hint: 'Try again: other nodes were faster each time.' });
 }
 
-/** One push of a group; false when it was refused and must be rebuilt. A refusal by policy ends its members. */
+/** One push of a group; false when it was refused and must be rebuilt. */
 async function pushGroup<T>(node: Node, view: HubView, group: readonly Candidate<T>[], ends: Map<string, Published<T>>, patienceMs: number): Promise<boolean> {
   const updates = groupUpdates(node, view, group);
   if (updates.length === 0) return endAll(group, ends);
@@ -133,7 +140,10 @@ async function pushGroup<T>(node: Node, view: HubView, group: readonly Candidate
   if (outcome.kind === 'accepted') return endAll(group, ends);
   if (!outcome.policy) return false;
   await settlePast(node, await node.mirror.refresh(), group, ends);
-  return endAll(group.filter(({ member }) => !ends.has(member.key)), ends, { state: 'refused-by-policy', detail: outcome.detail });
+  const left = group.filter(({ member }) => !ends.has(member.key));
+  // Where main is protected, what does not move it may still go through in a push of its own (P5.7).
+  const movers = left.filter(({ moves }) => moves);
+  return endAll(movers.length > 0 ? movers : left, ends, { state: 'refused-by-policy', detail: outcome.detail });
 }
 
 async function buildGroup<T>(node: Node, view: HubView, members: readonly Member<T>[], ends: Map<string, Published<T>>): Promise<Candidate<T>[]> {
@@ -147,7 +157,7 @@ async function buildGroup<T>(node: Node, view: HubView, members: readonly Member
     if ('dropped' in built) ends.set(member.key, { state: 'dropped', drop: built.dropped });
     else if ('already' in built) ends.set(member.key, { state: 'published', value: built.already, main });
     else {
-      group.push({ member, built });
+      group.push({ member, built, moves: built.main !== main });
       main = built.main;
       isEnding ||= member.ends === true;
     }
@@ -178,6 +188,8 @@ async function settlePast<T>(node: Node, view: HubView, past: readonly Candidate
 
 async function hasLanded<T>({ store }: Node, view: HubView, built: Built<T>): Promise<boolean> {
   for (const { ref, to } of built.refs) {
+    // Heartbeats have no parents: what stands on a node ref says nothing about what stood there.
+    if (ref.startsWith(NODES_PREFIX)) continue;
     const tip = view.refs.get(ref);
     if (to === null ? tip !== undefined : tip === undefined || !(await store.isAncestor(to, tip))) return false;
   }

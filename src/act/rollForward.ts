@@ -48,23 +48,24 @@ export function rollForwardMember(node: Node, reader: ChainReader, task: TaskId)
 /**
  * Main has an end that no transition names: write the one that was lost (d′) on the present tip, whoever holds it now,
  * at the tip's epoch and with `by` (M2: written on its own claim only, a task that had been taken over meanwhile
- * stayed claimed for ever). The owner takes it as its own success.
+ * stayed claimed for ever). The owner takes it as its own success. A result that a commit removed is a reopen (P6).
  */
-export function repairEndMember(node: Node, reader: ChainReader, result: TaskResult, path: string, landed: Oid): Member<Chain> {
+export function repairEndMember(node: Node, reader: ChainReader, task: { readonly id: TaskId; readonly path: string }, result: TaskResult | undefined, landed: Oid): Member<Chain> {
   return {
-    key: `repair:${result.task}`,
+    key: `repair:${task.id}`,
     ends: true,
     async build(base) {
-      const chain = await readChain(reader, base, result.task);
-      if (isTerminal(chainState(chain))) return drop('nothing', 'the chain has ended');
-      const { state } = await agreement(node.store, reader, base.main, path, chain);
+      const chain = await readChain(reader, base, task.id);
+      const { state } = await agreement(node.store, reader, base.main, task.path, chain);
       if (state !== 'chain-behind') return drop('nothing', 'main and chain agree, or main is behind');
-      const kind = result.outcome === 'cancelled' ? 'cancel' : result.outcome;
+      const kind = result === undefined ? 'reopen' : result.outcome === 'cancelled' ? 'cancel' : result.outcome;
+      if (!mayRepair(chain, kind)) return drop('nothing', `${kind} may not follow`);
       const end = await writeTransition(node, {
         tip: chain?.tip ?? null, landing: landed, author: nodeSignature(node),
         record: {
-          ...ownerOf(result, chain), kind, result: landed, by: node.identity.node, reason: 'the push that landed it was applied by half',
-          ...(kind === 'cancel' ? {} : { outcome: kind }),
+          ...ownerOf(node, task.id, result, chain), kind, result: landed, by: node.identity.node, op: await opOf(node, landed),
+          reason: kind === 'reopen' ? 'the result file was deleted' : 'the push that landed it was applied by half',
+          ...(kind === 'done' || kind === 'failed' ? { outcome: kind } : {}), ...(kind === 'reopen' ? { attempt: 0 } : {}),
         },
       });
       return { main: base.main, refs: [end.update], value: { tip: end.oid, record: end.record } };
@@ -72,10 +73,20 @@ export function repairEndMember(node: Node, reader: ChainReader, result: TaskRes
   };
 }
 
-function ownerOf(result: TaskResult, chain: Chain | undefined): Omit<ClaimRecord, 'schema' | 'op' | 'kind'> {
+function mayRepair(chain: Chain | undefined, kind: string): boolean {
+  return isTerminal(chainState(chain)) === (kind === 'reopen');
+}
+
+/** The op-id of the landing that is repaired, from its trailer (P5.3). */
+async function opOf(node: Node, landed: Oid): Promise<string> {
+  const { message } = await node.store.readCommit(landed);
+  return /^Op-Id: ([0-9A-Z]{26})$/m.exec(message)?.[1] ?? node.clock.ulid();
+}
+
+function ownerOf(node: Node, task: TaskId, result: TaskResult | undefined, chain: Chain | undefined): Omit<ClaimRecord, 'schema' | 'op' | 'kind'> {
   const record = chain?.record;
   return {
-    task: result.task, epoch: record?.epoch ?? result.epoch, attempt: record?.attempt ?? result.attempts, agent: result.agent, node: result.node,
-    incarnation: record?.incarnation ?? null, instruction: record?.instruction ?? null, ttl_s: record?.ttl_s ?? 0, claimed_at: record?.claimed_at ?? result.ended,
+    task, epoch: record?.epoch ?? result?.epoch ?? 0, attempt: record?.attempt ?? result?.attempts ?? 0, agent: result?.agent ?? record?.agent ?? null, node: result?.node ?? record?.node ?? null,
+    incarnation: record?.incarnation ?? null, instruction: record?.instruction ?? null, ttl_s: record?.ttl_s ?? 0, claimed_at: record?.claimed_at ?? node.clock.now().toISOString(),
   };
 }

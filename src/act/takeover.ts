@@ -5,11 +5,10 @@
 import { chainState } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { RefUpdate } from '../model/git.ts';
-import type { TaskId } from '../model/ids.ts';
+import type { Oid, TaskId } from '../model/ids.ts';
 import { nodeRef } from '../model/layout.ts';
 import { renderMessage } from '../model/message.ts';
 import type { NodeBreak } from '../model/node.ts';
-import type { Task } from '../model/task.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { renderNodeRecord } from '../observe/nodeRecord.ts';
 import { readChain, writeClaim } from './claim.ts';
@@ -22,7 +21,9 @@ import { writeTransition } from './transition.ts';
 import type { Transition } from './transition.ts';
 
 export interface TakeoverClaim {
-  readonly task: Task;
+  readonly id: TaskId;
+  /** The instruction as it stands now: the new claim pins it. */
+  readonly blob: Oid;
   /** The lapsed tip: when it has moved, the owner is back. */
   readonly lapsed: Chain;
   /** Who goes on with it; null releases it in the same push, for whoever has room. */
@@ -31,6 +32,8 @@ export interface TakeoverClaim {
 
 export interface Takeover {
   readonly owner: string;
+  /** What the owner's ref stood at in the fleet whose timers were judged: the lease of the break. */
+  readonly ownerTip: Oid | null;
   readonly claims: readonly TakeoverClaim[];
   readonly ttlMs: number;
 }
@@ -43,30 +46,29 @@ export async function takeOver(node: Node, reader: ChainReader, takeover: Takeov
 }
 
 function takeoverMember(node: Node, reader: ChainReader, takeover: Takeover, key: string): Member<readonly ClaimWon[]> {
-  const refAtFirst = node.mirror.known().refs.get(nodeRef(takeover.owner)) ?? null;
   return {
     key,
     async build(base) {
-      // The owner's ref is leased on what the timers watched: a heartbeat in between ends this takeover.
-      if ((base.view.refs.get(nodeRef(takeover.owner)) ?? null) !== refAtFirst) return drop('lost', `${takeover.owner} was heard again`);
+      // A heartbeat since then may name the claims: the timers must judge it first.
+      if ((base.view.refs.get(nodeRef(takeover.owner)) ?? null) !== takeover.ownerTip) return drop('lost', `${takeover.owner} was heard again`);
       const lapsed = await stillLapsed(reader, base, takeover);
       if (lapsed.length === 0) return drop('lost', `${takeover.owner} holds none of them any more`);
       const swaps = await Promise.all(lapsed.map((claim) => swapClaim(node, base, takeover, claim)));
-      const broken = await writeBreak(node, takeover, refAtFirst, lapsed);
+      const broken = await writeBreak(node, takeover, lapsed);
       return { main: base.main, refs: [...swaps.map(({ update }) => update), broken], value: swaps.flatMap(({ won }) => won) };
     },
   };
 }
 
 async function stillLapsed(reader: ChainReader, base: Base, { claims }: Takeover): Promise<readonly TakeoverClaim[]> {
-  const tips = await Promise.all(claims.map(({ task }) => readChain(reader, base, task.id)));
+  const tips = await Promise.all(claims.map(({ id }) => readChain(reader, base, id)));
   return claims.filter(({ lapsed }, at) => tips[at]?.tip === lapsed.tip && chainState(tips[at]) === 'held');
 }
 
-async function swapClaim(node: Node, base: Base, { ttlMs }: Takeover, { task, lapsed, agent }: TakeoverClaim): Promise<{ readonly update: RefUpdate; readonly won: readonly ClaimWon[] }> {
+async function swapClaim(node: Node, base: Base, { ttlMs }: Takeover, { id, blob, lapsed, agent }: TakeoverClaim): Promise<{ readonly update: RefUpdate; readonly won: readonly ClaimWon[] }> {
   const startedMs = node.clock.bootMs();
-  const claim = await writeClaim(node, { task, agent: agent ?? node.identity.node, ttlMs }, lapsed, base.main);
-  if (agent !== null) return { update: claim.update, won: [{ task: task.id, chain: { tip: claim.oid, record: claim.record }, startedMs }] };
+  const claim = await writeClaim(node, { task: { id, blob }, agent: agent ?? node.identity.node, ttlMs }, lapsed, base.main);
+  if (agent !== null) return { update: claim.update, won: [{ task: id, chain: { tip: claim.oid, record: claim.record }, startedMs }] };
   const release = await releaseAtOnce(node, claim, lapsed);
   return { update: { ...claim.update, to: release.oid }, won: [] };
 }
@@ -79,9 +81,9 @@ function releaseAtOnce(node: Node, claim: Transition, lapsed: Chain): Promise<Tr
   });
 }
 
-async function writeBreak(node: Node, { owner }: Takeover, tip: string | null, lapsed: readonly TakeoverClaim[]): Promise<RefUpdate> {
+async function writeBreak(node: Node, { owner, ownerTip: tip }: Takeover, lapsed: readonly TakeoverClaim[]): Promise<RefUpdate> {
   const { store, clock, identity } = node;
-  const breaks = lapsed.map(({ task, lapsed: chain }): { task: TaskId; epoch: number } => ({ task: task.id, epoch: chain.record.epoch }));
+  const breaks = lapsed.map(({ id, lapsed: chain }): { task: TaskId; epoch: number } => ({ task: id, epoch: chain.record.epoch }));
   const record: NodeBreak = { schema: 'cambium.node/1', kind: 'break', node: owner, by: identity.node, breaks, op: clock.ulid(), reason: 'silent for longer than its lease' };
   const blob = await store.writeBlob(Buffer.from(renderNodeRecord(record)));
   const tree = await store.writeTree([{ mode: '100644', name: 'node.json', oid: blob }]);

@@ -28,7 +28,7 @@ export interface TransitionDraft {
 export async function writeTransition(node: Node, draft: TransitionDraft): Promise<Transition> {
   const { store, clock } = node;
   // `schema` and `op` come first, as docs/formats.md shows them; every candidate has an op-id of its own (P2.2).
-  const record = { op: clock.ulid(), ...draft.record, schema: 'cambium.claim/1' } as ClaimRecord;
+  const record = { ...draft.record, op: draft.record.op ?? clock.ulid(), schema: 'cambium.claim/1' } as ClaimRecord;
   const blob = await store.writeBlob(Buffer.from(renderClaimRecord(record)));
   const tree = await store.writeTree([{ mode: '100644', name: 'claim.json', oid: blob }]);
   const parents = [draft.tip, draft.landing].filter((oid): oid is Oid => oid !== null && oid !== undefined);

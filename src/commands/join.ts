@@ -119,7 +119,7 @@ export async function registerNode(clone: Clone, place: GitPlace, asked: string 
     const node = await nodeOf(clone, name, lives.incarnation);
     const tip = (await clone.mirror.refresh()).refs.get(nodeRef(name));
     const ours = tip !== undefined && (await clone.reader.node(tip)).heartbeat?.record.incarnation === lives.incarnation;
-    const taken = !ours && (tip !== undefined || (await createHeart(node, clone.reader, null).beat({ claims: [], spawns: [] })).kind !== 'renewed');
+    const taken = !ours && (tip !== undefined || (await (await createHeart(node, clone.reader, null)).beat({ claims: [], spawns: [] })).kind !== 'renewed');
     if (!taken) {
       await setConfig(place, 'cambium.node', name);
       return name;

@@ -22,7 +22,8 @@ export async function openLives(local: Local, machine: string, self: ProcessIden
   const before = (await local.read('incarnation')) as LivesRecord | null | undefined;
   const same = before?.machine === machine && before.bootId === self.boot_id && before.namespace === self.namespace;
   if (before !== null && before !== undefined && same) return before;
-  const past = before === null || before === undefined ? [] : [before.incarnation, ...before.past].slice(0, PAST_MAX);
+  // Another machine, or a life that met its twin: those claims may be a living node's, and are left to their lease.
+  const past = before?.machine === machine ? [before.incarnation, ...before.past].slice(0, PAST_MAX) : [];
   const record: LivesRecord = { incarnation: fresh, past, machine, bootId: self.boot_id, namespace: self.namespace };
   await local.write('incarnation', record);
   return record;
@@ -30,5 +31,5 @@ export async function openLives(local: Local, machine: string, self: ProcessIden
 
 /** A twin was met: this life is over, the next start takes a new one (P4.2). */
 export async function endLife(local: Local, lives: Lives): Promise<void> {
-  await local.write('incarnation', { incarnation: lives.incarnation, past: lives.past, machine: '', bootId: '', namespace: '' });
+  await local.write('incarnation', { incarnation: lives.incarnation, past: [], machine: '', bootId: '', namespace: '' });
 }

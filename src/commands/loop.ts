@@ -54,7 +54,7 @@ export async function openLoop({ clone, node, lives, agents, say }: LoopOptions)
     state.runs.set(run.task, isAlive ? run : await endRun(shop, run, { kind: 'release', reason: 'the node was restarted' }));
   }
   return {
-    shop, fleets: clone.fleets, checkout: clone.checkout(), heart: createHeart(node, clone.reader, tip), state,
+    shop, fleets: clone.fleets, checkout: clone.checkout(), heart: await createHeart(node, clone.reader, tip), state,
     pastIncarnations: lives.past, agents: () => agentsOf(config(), node.identity.node, agents),
   };
 }

@@ -45,7 +45,7 @@ export async function withSession<T>(options: SessionOptions, body: (session: Se
     const place = await findPlace(process.cwd());
     const node = await nodeOf(clone, nodeName(place, options.node), clone.clock.ulid());
     const stale = await refresh(clone, options.needsHub);
-    if (options.needsHub) await settleAll(node, clone.reader, () => false, 5_000);
+    if (options.needsHub) await settleAll(node, clone.reader, 5_000);
     const view = clone.mirror.known();
     if (view.main === null) throw new CambiumError('hub-not-joined', `The hub has no branch ${clone.branch}.`, { hint: 'Run `cambium join <url>` in a workspace to set it up.' });
     const answer = await body({ clone, node, fleet: await clone.fleets.read(view), stale });

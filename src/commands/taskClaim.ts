@@ -1,5 +1,5 @@
 /** `cambium task claim|renew|release`: an interactive agent session or a foreign script as a worker. */
-import { claimTasks, releaseMember, renewMember } from '../act/claim.ts';
+import { claimTasks, releaseKey, releaseMember, renewKey, renewMember } from '../act/claim.ts';
 import type { ClaimWon } from '../act/claim.ts';
 import { publish } from '../act/publish.ts';
 import type { Published } from '../act/publish.ts';
@@ -42,7 +42,7 @@ function choose(session: Session, agent: LocalAgent, id: string): TaskSituation 
 
 /** Whoever claims by hand is the provider, so what the task names does not matter. */
 function anyProviderMisfit(agent: LocalAgent, situation: TaskSituation): string | null {
-  return misfit({ ...agent, provider: situation.task.provider ?? agent.provider }, situation, agent.provider);
+  return misfit({ ...agent, provider: situation.task.provider ?? agent.provider }, situation.task, agent.provider);
 }
 
 /** Tries ready tasks in this claimant's own order until one is won; losing a race is normal. */
@@ -104,7 +104,7 @@ export interface HoldOptions extends ClaimOptions {
 export function renewCommand(id: string, options: HoldOptions): Promise<Answer> {
   return withSession({ node: options.node, needsHub: true }, async ({ clone, node }) => {
     const ends = await publish(node, [renewMember(node, clone.reader, id, options.epoch, agentOf(options.agent))], { trustKnown: true });
-    const chain = published(id, ends.get(id) as Published<Chain>);
+    const chain = published(id, ends.get(renewKey(id)) as Published<Chain>);
     return { data: { task: id, epoch: chain.record.epoch, ttl_s: chain.record.ttl_s }, text: `${id} is renewed for ${chain.record.ttl_s} s.` };
   });
 }
@@ -119,7 +119,7 @@ export function releaseCommand(id: string, options: Omit<HoldOptions, 'epoch'> &
       throw new CambiumError('fenced', `${id} is held by ${chain.record.agent} at epoch ${chain.record.epoch}.`, { hint: `Its owner releases it with --agent ${chain.record.agent} --epoch ${chain.record.epoch}; a person ends it with \`cambium task cancel ${id}\`.` });
     }
     const ends = await publish(node, [releaseMember(node, clone.reader, { task: id, tip: chain.tip, reason: options.reason ?? 'released by hand' })]);
-    published(id, ends.get(id) as Published<Chain>);
+    published(id, ends.get(releaseKey(id, chain.tip)) as Published<Chain>);
     await dropSession(clone.local, id, chain.record.epoch);
     return { data: { task: id }, text: `${id} is ready again.` };
   });

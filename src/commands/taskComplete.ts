@@ -1,5 +1,5 @@
 /** `cambium task complete|fail`: lands what stands in the claim's worktree. The node judges: scope, criteria, verify. */
-import { landMember } from '../act/land.ts';
+import { landKey, landMember } from '../act/land.ts';
 import type { Landed, Landing } from '../act/land.ts';
 import { publish } from '../act/publish.ts';
 import type { Published } from '../act/publish.ts';
@@ -49,7 +49,7 @@ function endCommand(id: string, options: CompleteOptions, outcome: 'done' | 'fai
     if ('tip' in chain) {
       const landing = await prepare(session, task, chain, agent, options, outcome);
       const ends = await publish(node, [landMember(node, clone.reader, landing)]);
-      const landed = published(id, ends.get(id) as Published<Landed>);
+      const landed = published(id, ends.get(landKey(id, landing.tip)) as Published<Landed>);
       await clone.worktrees.remove(`${id}-${options.epoch}`);
       await dropSession(clone.local, id, options.epoch);
       await syncAfterward(session);

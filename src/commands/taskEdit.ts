@@ -1,5 +1,5 @@
 /** `cambium task add|cancel|retry`: what a person or a coordinator does to the queue. Each is on the hub before it returns. */
-import { addMember, cancelMember, reopenMember } from '../act/close.ts';
+import { addMember, cancelMember, closingKey, reopenMember } from '../act/close.ts';
 import type { Closed } from '../act/close.ts';
 import { publish } from '../act/publish.ts';
 import type { Published } from '../act/publish.ts';
@@ -75,20 +75,20 @@ export interface CloseOptions {
 }
 
 export function cancelCommand(id: string, options: CloseOptions): Promise<Answer> {
-  return closeCommand(id, options, 'cancelled', (session, closing) => cancelMember(session.node, session.clone.reader, closing));
+  return closeCommand(id, options, 'cancel', 'cancelled', (session, closing) => cancelMember(session.node, session.clone.reader, closing));
 }
 
 export function retryCommand(id: string, options: CloseOptions): Promise<Answer> {
-  return closeCommand(id, options, 'ready again', (session, closing) => reopenMember(session.node, session.clone.reader, { ...closing, evenDone: options.done === true }));
+  return closeCommand(id, options, 'reopen', 'ready again', (session, closing) => reopenMember(session.node, session.clone.reader, { ...closing, evenDone: options.done === true }));
 }
 
-function closeCommand(id: string, options: CloseOptions, told: string, memberOf: (session: Session, closing: Parameters<typeof cancelMember>[2]) => ReturnType<typeof cancelMember>): Promise<Answer> {
+function closeCommand(id: string, options: CloseOptions, kind: 'cancel' | 'reopen', told: string, memberOf: (session: Session, closing: Parameters<typeof cancelMember>[2]) => ReturnType<typeof cancelMember>): Promise<Answer> {
   return withSession({ needsHub: true }, async (session) => {
     const task = session.fleet.tasks.get(id);
     if (task === undefined) throw unknownTask(session, id);
     const by = await actor(session);
     const ends = await publish(session.node, [memberOf(session, { task: id, path: task.path, by, reason: options.reason ?? 'asked for by hand' })]);
-    const end = ends.get(id) as Published<Closed>;
+    const end = ends.get(closingKey(kind, id)) as Published<Closed>;
     if (end.state === 'dropped' && end.drop.code === 'forbidden') throw new CambiumError('refused', `${end.drop.detail}.`, { hint: `To do it again all the same: \`cambium task retry ${id} --done\`.` });
     const closed = published(id, end);
     await syncAfterward(session);

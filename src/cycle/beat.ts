@@ -27,7 +27,7 @@ export async function beatIfDue(loop: Loop): Promise<void> {
   }
   const held = await stillHeld(loop, outcome.content.claims);
   state.beaten = outcome.content.claims.map(({ task, epoch, claim }) => `${task}.${epoch}.${claim}`).toSorted().join('\n');
-  state.nextBeatMs = now + heartbeatEveryMs(timings.heartbeatMs, timings.ttlMs);
+  state.nextBeatMs = outcome.startedMs + heartbeatEveryMs(timings.heartbeatMs, timings.ttlMs);
   for (const claim of held) await renew(loop, claim, outcome.startedMs);
 }
 

@@ -1,56 +1,93 @@
 /** Claims within a pass: lapsed ones of silent nodes first, then ready tasks for the agents that are still free. */
 import { claimTasks, releaseMember } from '../act/claim.ts';
-import type { ClaimWon } from '../act/claim.ts';
+import type { ClaimRequest, ClaimWon } from '../act/claim.ts';
 import { publish } from '../act/publish.ts';
 import type { Member } from '../act/publish.ts';
 import { chooseProvider, openRun } from '../act/run/start.ts';
 import { takeOver } from '../act/takeover.ts';
+import type { TakeoverClaim } from '../act/takeover.ts';
 import { decideClaims, misfit } from '../decide/claims.ts';
 import { decideTakeovers } from '../decide/recovery.ts';
-import { chainState } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { Fleet } from '../model/snapshot.ts';
-import type { Task } from '../model/task.ts';
 import { claimProblem, orient } from '../orient/situation.ts';
 import type { Loop } from './loop.ts';
 import { observe, snapshot } from './observe.ts';
 import { renewalKey } from './state.ts';
 
 /** Takeovers first, then ready tasks for what is still free. */
-export async function claimMore(loop: Loop, fleet: Fleet): Promise<boolean> {
+/** A provider that cannot run, or a hub that refuses a claim, is not asked again before this. */
+const HOLD_OFF_MS = 60_000;
+
+export async function claimMore(loop: Loop): Promise<boolean> {
   const { shop, state } = loop;
-  if (!state.claiming) return false;
-  let won = false;
-  for (const [owner, tasks] of decideTakeovers(snapshot(loop, fleet))) won = (await takeOverFrom(loop, fleet, owner, tasks)) || won;
-  const situation = orient(fleet, shop.node.clock.now().toISOString());
-  const decisions = decideClaims(snapshot(loop, fleet), situation);
-  if (decisions.length === 0) return won;
-  const requests = decisions.map(({ task, agent }) => ({ task: task.task, agent: agent.id, ttlMs: fleet.config.timings.ttlMs, maxAttempts: task.task.maxAttempts ?? fleet.config.defaults.maxAttempts }));
+  if (!state.claiming || state.fleet === null) return false;
+  const owners = [...decideTakeovers(snapshot(loop, state.fleet)).keys()];
+  let moved = false;
+  for (const owner of owners) moved = (await takeOverFrom(loop, owner)) || moved;
+  const requests = await claimable(loop);
+  if (requests.length === 0) return moved;
   const ends = await claimTasks(shop.node, shop.reader, requests);
-  const wins = [...ends.values()].flatMap((end) => (end.state === 'published' ? [end.value] : []));
-  await beginRuns(loop, wins);
-  return won || ends.size > 0;
+  for (const [task, end] of ends) {
+    if (end.state !== 'refused-by-policy') continue;
+    shop.say('claim refused', { task, detail: end.detail });
+    holdOff(loop, task);
+  }
+  await beginRuns(loop, [...ends.values()].flatMap((end) => (end.state === 'published' ? [end.value] : [])));
+  return moved || [...ends.values()].some(({ state: end }) => end === 'published' || end === 'dropped');
 }
 
-async function takeOverFrom(loop: Loop, fleet: Fleet, owner: string, tasks: readonly string[]): Promise<boolean> {
+function holdOff({ shop, state }: Loop, task: string): void {
+  state.heldOff.set(task, shop.node.clock.bootMs() + HOLD_OFF_MS);
+}
+
+/** What this node claims now: ready, fitting, and by a provider that runs here. */
+async function claimable(loop: Loop): Promise<readonly ClaimRequest[]> {
   const { shop, state } = loop;
-  const busy = new Set([...state.runs.values()].map(({ agent }) => agent));
-  const claims = tasks.map((id) => {
-    const task = fleet.tasks.get(id) ?? goneTask(id, fleet.chains.get(id) as Chain);
-    const agent = loop.agents().find((candidate) => !busy.has(candidate.id) && misfit(candidate, { task } as never, fleet.config.defaults.provider) === null);
-    if (agent !== undefined) busy.add(agent.id);
-    return { task, lapsed: fleet.chains.get(id) as Chain, agent: agent?.id ?? null };
-  });
-  const end = await takeOver(shop.node, shop.reader, { owner, claims, ttlMs: fleet.config.timings.ttlMs });
+  const fleet = state.fleet as Fleet;
+  const now = shop.node.clock.bootMs();
+  for (const [task, untilMs] of state.heldOff) if (untilMs <= now) state.heldOff.delete(task);
+  const situation = orient(fleet, shop.node.clock.now().toISOString());
+  const ready = situation.ready.filter(({ task }) => !state.heldOff.has(task.id));
+  const requests: ClaimRequest[] = [];
+  for (const { task, agent } of decideClaims(snapshot(loop, fleet), { ...situation, ready })) {
+    const provider = await chooseProvider(shop, task.task, agent.id);
+    if ('unavailable' in provider) {
+      shop.say('provider away', { task: task.task.id, reason: provider.unavailable });
+      holdOff(loop, task.task.id);
+    } else requests.push({ task: task.task, agent: agent.id, ttlMs: fleet.config.timings.ttlMs, maxAttempts: task.task.maxAttempts ?? fleet.config.defaults.maxAttempts });
+  }
+  return requests;
+}
+
+/** Decided anew on the newest fleet: a takeover before this one has looked at the hub again. */
+async function takeOverFrom(loop: Loop, owner: string): Promise<boolean> {
+  const { shop, state } = loop;
+  const fleet = state.fleet as Fleet;
+  const tasks = decideTakeovers(snapshot(loop, fleet)).get(owner) ?? [];
+  if (tasks.length === 0) return false;
+  const end = await takeOver(shop.node, shop.reader, { owner, ownerTip: fleet.nodes.get(owner)?.tip ?? null, claims: assign(loop, fleet, tasks), ttlMs: fleet.config.timings.ttlMs });
   if (end.state !== 'published') return false;
   shop.say('took over', { owner, tasks: tasks.join(', ') });
   await beginRuns(loop, end.value);
   return true;
 }
 
-/** A held task whose instruction file is gone is still taken over, to be released: nobody else can end its claim. */
-function goneTask(id: string, chain: Chain): Task {
-  return { id, path: `tasks/${id}.md`, blob: chain.record.instruction?.blob ?? '', title: id, priority: 2, requires: [], dependsOn: [], contextFiles: [], acceptanceCriteria: [], labels: [], extra: {}, assignedTo: '' };
+/** Free agents go on with what they may take; the rest is released in the same push, for whoever has room. */
+function assign(loop: Loop, fleet: Fleet, tasks: readonly string[]): TakeoverClaim[] {
+  const runs = [...loop.state.runs.values()];
+  const busy = new Set(runs.map(({ agent }) => agent));
+  let room = fleet.config.limits.agentsPerNode - runs.length;
+  return tasks.map((id) => {
+    const lapsed = fleet.chains.get(id) as Chain;
+    const task = fleet.tasks.get(id);
+    const agent = task === undefined || room <= 0 ? undefined : loop.agents().find((candidate) => !busy.has(candidate.id) && misfit(candidate, task, fleet.config.defaults.provider) === null);
+    if (agent !== undefined) {
+      busy.add(agent.id);
+      room -= 1;
+    }
+    return { id, blob: task?.blob ?? lapsed.record.instruction?.blob ?? '', lapsed, agent: agent?.id ?? null };
+  });
 }
 
 /** Validates each win on a main fetched after it (P3), and opens a run for those that hold. */
@@ -61,13 +98,17 @@ async function beginRuns(loop: Loop, wins: readonly ClaimWon[]): Promise<void> {
   const released: Member<unknown>[] = [];
   for (const won of wins) {
     const { task: id, chain } = won;
-    const problem = chainState(fleet.chains.get(id)) === 'held' ? claimProblem(fleet, { id, blob: chain.record.instruction?.blob ?? '' }) : null;
+    // Cancelled or taken in the meantime: the chain has gone on without us.
+    if (fleet.chains.get(id)?.tip !== chain.tip) continue;
     const task = fleet.tasks.get(id);
+    const problem = claimProblem(fleet, { id, blob: chain.record.instruction?.blob ?? '' });
     const provider = problem === null && task !== undefined ? await chooseProvider(shop, task, chain.record.agent ?? '') : { unavailable: problem ?? 'the task is gone' };
     if (task === undefined || 'unavailable' in provider) {
-      released.push(releaseMember(shop.node, shop.reader, { task: id, tip: chain.tip, reason: 'unavailable' in provider ? provider.unavailable : 'the task is gone', notBefore: new Date(shop.node.clock.now().getTime() + 30_000).toISOString() }));
+      released.push(releaseMember(shop.node, shop.reader, { task: id, tip: chain.tip, reason: 'unavailable' in provider ? provider.unavailable : 'the task is gone' }));
+      holdOff(loop, id);
       continue;
     }
+    state.parked = new Map([...state.parked].filter(([parked]) => parked !== id));
     state.renewed.set(renewalKey(chain.record), won.startedMs);
     state.runs.set(id, await openRun(shop, won, task, provider));
     shop.say('claimed', { task: id, agent: chain.record.agent, epoch: chain.record.epoch });

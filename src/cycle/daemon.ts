@@ -120,7 +120,7 @@ function isDiskFull(error: unknown): boolean {
 
 /** What may pass by itself. A halt, a bad configuration and a bug do not. */
 function isPassing(error: unknown): boolean {
-  return isDiskFull(error) || (error instanceof CambiumError && ['git-failed', 'hub-away', 'hub-denied', 'lost-race', 'outcome-unknown', 'object-missing'].includes(error.code));
+  return isDiskFull(error) || (error instanceof CambiumError && ['git-failed', 'refused', 'hub-away', 'hub-denied', 'lost-race', 'outcome-unknown', 'object-missing'].includes(error.code));
 }
 
 function adapt({ state }: Loop, report: PassReport, fetchMs: number): void {

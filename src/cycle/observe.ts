@@ -1,14 +1,15 @@
 /** Observe: what the hub, the tree and the clock say now. */
-import { chainState } from '../model/claim.ts';
-import type { HeldClaim } from '../model/lease.ts';
 import { watchLeases } from '../model/lease.ts';
 import type { Fleet, Snapshot } from '../model/snapshot.ts';
+import { requireWitnesses } from '../observe/witnesses.ts';
+import { heldByOthers } from '../orient/leases.ts';
 import type { Loop } from './loop.ts';
 
 /** Asks the hub, reads the fleet, and advances the timers of other nodes' leases. Throws `hub-away`, `hub-rewritten`. */
 export async function observe({ shop, fleets, state }: Loop): Promise<Fleet> {
   const view = await shop.node.mirror.refresh();
   const fleet = await fleets.read(view);
+  state.doubtful = await requireWitnesses(shop.node.store, fleet, state.doubtful);
   state.leases = watchLeases(state.leases, heldByOthers(fleet, shop.node.identity.incarnation), shop.node.clock.bootMs());
   state.fleet = fleet;
   state.offline = null;
@@ -21,17 +22,6 @@ export async function reread({ shop, fleets, state }: Loop): Promise<Fleet> {
   return state.fleet;
 }
 
-function heldByOthers(fleet: Fleet, incarnation: string): HeldClaim[] {
-  const held: HeldClaim[] = [];
-  for (const [task, { tip, record }] of fleet.chains) {
-    if (chainState({ tip, record }) !== 'held' || record.incarnation === incarnation) continue;
-    const beat = fleet.nodes.get(record.node ?? '')?.heartbeat;
-    const names = beat?.record.incarnation === record.incarnation && beat.record.claims.some(({ claim }) => claim === tip);
-    held.push({ task, claim: tip, heartbeat: names ? beat.oid : null, ttlMs: record.ttl_s * 1000 });
-  }
-  return held;
-}
-
 export function snapshot(loop: Loop, fleet: Fleet): Snapshot {
   const { shop, state } = loop;
   const { clock, identity } = shop.node;
@@ -39,6 +29,6 @@ export function snapshot(loop: Loop, fleet: Fleet): Snapshot {
     bootMs: clock.bootMs(), now: clock.now().toISOString(),
     self: { node: identity.node, incarnation: identity.incarnation, pastIncarnations: loop.pastIncarnations, agents: loop.agents(), claiming: state.claiming },
     fleet, leases: state.leases, runs: [...state.runs.values()],
-    unlandedBefore: state.unlandedBefore, openEndsBefore: state.openEndsBefore, fetchPeriodMs: state.fetchPeriodMs,
+    unlandedBefore: state.unlandedBefore, openEndsBefore: state.openEndsBefore, deletedBefore: state.deletedBefore, fetchPeriodMs: state.fetchPeriodMs,
   };
 }

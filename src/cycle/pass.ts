@@ -1,6 +1,6 @@
 /** One pass: observe → orient → decide → act. Events only cause it; a second pass over an unchanged world does nothing. */
 import { bringUpToDate, checkoutMembers, lookAtCheckout, rescue } from '../act/checkout.ts';
-import type { Ingested } from '../act/checkout.ts';
+import type { CheckoutView, Ingested } from '../act/checkout.ts';
 import { releaseMember } from '../act/claim.ts';
 import { healMembers } from '../act/heal.ts';
 import { settleAll } from '../act/settle.ts';
@@ -8,9 +8,10 @@ import { claimsToProject, projectionMember } from '../act/projectClaims.ts';
 import { publish } from '../act/publish.ts';
 import type { Member, Published } from '../act/publish.ts';
 import { isIdle } from '../decide/idle.ts';
-import { decideHealing, decideReleases } from '../decide/recovery.ts';
+import { decideHealing, decideReleases, deletedTasks } from '../decide/recovery.ts';
 import { CambiumError } from '../errors.ts';
 import type { Chain } from '../model/claim.ts';
+import { taskStem } from '../model/layout.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import { orient } from '../orient/situation.ts';
 import type { Situation } from '../orient/situation.ts';
@@ -43,14 +44,16 @@ export async function pass(loop: Loop, options: PassOptions): Promise<PassReport
   await fenceLostRuns(loop, fleet);
   await beatIfDue(loop);
   const stepped = await stepRuns(loop);
+  // Nothing is built anew while an earlier push may still land (P2.3).
+  if (unanswered > 0) return report(loop, { progress: stepped, settled: false });
   const said = await publishAll(loop, fleet, options);
-  const current = said.moved ? await reread(loop) : fleet;
-  const claimed = await claimMore(loop, current);
+  if (said.moved) await reread(loop);
+  const claimed = await claimMore(loop);
   await beatIfDue(loop);
   const started = await stepRuns(loop);
-  await keepWip(loop, current.config.timings.heartbeatMs);
+  await keepWip(loop, fleet.config.timings.heartbeatMs);
   const synced = await advanceCheckout(loop, said.published);
-  return report(loop, { progress: stepped || said.moved || claimed || started || synced, settled: unanswered === 0 && isSettled(loop) });
+  return report(loop, { progress: stepped || said.moved || claimed || started || synced, settled: isSettled(loop) });
 }
 
 /** A jump between wall and boot clock (a restored snapshot, a moved machine) makes every lease doubtful until reconfirmed (P4.5). */
@@ -65,10 +68,9 @@ function doubtAfterJump({ shop, state }: Loop): void {
   state.beaten = null;
 }
 
-async function settlePast({ shop, state }: Loop): Promise<number> {
-  const finished = (task: string): boolean => state.fleet?.results.has(task) === true;
+async function settlePast({ shop }: Loop): Promise<number> {
   try {
-    return await settleAll(shop.node, shop.reader, finished, 2_000);
+    return await settleAll(shop.node, shop.reader, 2_000);
   } catch (error) {
     if (error instanceof CambiumError && (error.code === 'hub-away' || error.code === 'hub-denied')) return 1;
     throw error;
@@ -100,22 +102,47 @@ interface Said {
   readonly published: Ingested['published'];
 }
 
-/** One group push of all this node has to say: the person's edits, ended runs, repairs, projections. */
+/** Main is not pushed to for this long after the hub has refused it by policy: its answer will not change soon (P5.7). */
+const MAIN_REFUSED_MS = 60_000;
+
+/** All this node has to say, in as few pushes as may be: the person's edits, ended runs, repairs, projections. */
 async function publishAll(loop: Loop, fleet: Fleet, options: PassOptions): Promise<Said> {
   const { shop, state } = loop;
   state.checkout = await lookAtCheckout(shop.node, loop.checkout, fleet.main.commit, { full: options.fullScan, consent: options.consent ?? false });
-  const situation = orient(fleet, shop.node.clock.now().toISOString());
-  const healing = decideHealing(snapshot(loop, fleet), situation);
-  const releases = decideReleases(snapshot(loop, fleet)).map(({ task, reason }) => releaseMember(shop.node, shop.reader, { task, tip: (fleet.chains.get(task) as Chain).tip, reason }));
-  const members = [...(await checkoutMembers(shop.node, shop.reader, loop.checkout, state.checkout, fleet.main.commit)), ...(await healMembers(shop.node, shop.reader, fleet, healing)), ...releases, ...(await runMembers(loop))];
+  const members = await membersOf(loop, fleet);
+  if (members.length === 0) return { moved: false, published: [] };
+  const before = shop.node.mirror.known();
+  const patienceMs = Math.min(15_000, fleet.config.timings.ttlMs / 12);
+  const ends = await publish<unknown>(shop.node, members, { trustKnown: true, patienceMs });
+  if ([...ends.values()].some(({ state: end }) => end === 'refused-by-policy')) state.mainRefusedUntilMs = shop.node.clock.bootMs() + MAIN_REFUSED_MS;
+  const settled = await settleRuns(loop, ends);
+  const now = shop.node.mirror.known();
+  return { moved: settled || now.main !== before.main || now.refs !== before.refs, published: await settleCheckout(loop, ends) };
+}
+
+async function membersOf(loop: Loop, fleet: Fleet): Promise<Member<unknown>[]> {
+  const { shop, state } = loop;
+  const { node, reader } = shop;
+  const situation = orient(fleet, node.clock.now().toISOString());
+  const seen = snapshot(loop, fleet);
+  const healing = decideHealing(seen, situation);
   state.unlandedBefore = fleet.unlanded;
   state.openEndsBefore = situation.openEnds;
-  const due = claimsToProject(fleet, shop.node.identity, shop.node.clock.now());
-  if (members.length > 0 || due.mine.length > 0) members.push(projectionMember(shop.node, shop.reader, fleet, due.all) as Member<unknown>);
-  if (members.length === 0) return { moved: false, published: [] };
-  const ends = await publish<unknown>(shop.node, members, { trustKnown: true });
-  const moved = await settleRuns(loop, ends);
-  return { moved: moved || [...ends.values()].some(({ state: end }) => end === 'published'), published: await settleCheckout(loop, ends) };
+  state.deletedBefore = deletedTasks(fleet);
+  const releases = decideReleases(seen).map(({ task, reason }) => releaseMember(node, reader, { task, tip: (fleet.chains.get(task) as Chain).tip, reason }));
+  const runs = await runMembers(loop);
+  if (node.clock.bootMs() < state.mainRefusedUntilMs) return [...releases, ...runs];
+  const checkout = await checkoutMembers(node, reader, loop.checkout, unrescued(loop), fleet.main.commit);
+  const cancelled = new Set(state.checkout.cancels.map((path) => taskStem(path)));
+  const heals = await healMembers(node, reader, fleet, { ...healing, cancel: healing.cancel.filter((task) => !cancelled.has(task)) });
+  const members = [...checkout, ...heals, ...releases, ...runs];
+  const due = claimsToProject(fleet, node.identity, node.clock.now());
+  return members.length > 0 || due.mine.length > 0 ? [...members, projectionMember(node, reader, fleet, due.all) as Member<unknown>] : [];
+}
+
+/** An edit that conflicts with main was kept on the hub already; saying it again would change nothing. */
+function unrescued({ state }: Loop): CheckoutView {
+  return { ...state.checkout, edits: state.checkout.edits.filter(({ path, oid }) => !state.rescued.has(`${path} ${oid}`)) };
 }
 
 /** What could not be merged is kept on the hub once, and shown. */
@@ -146,7 +173,7 @@ async function advanceCheckout({ shop, state, checkout }: Loop, published: Inges
 
 function isSettled({ shop, state }: Loop): boolean {
   const { checkout } = state;
-  return checkout.edits.length === 0 && checkout.unsettled.length === 0 && checkout.cancels.length === 0 && (checkout.head === null || checkout.head === shop.node.mirror.known().main || state.skipped.size > 0 || checkout.blocked !== null);
+  return checkout.edits.every(({ path, oid }) => state.rescued.has(`${path} ${oid}`)) && checkout.unsettled.length === 0 && checkout.cancels.length === 0 && (checkout.head === null || checkout.head === shop.node.mirror.known().main || state.skipped.size > 0 || checkout.blocked !== null);
 }
 
 function report(loop: Loop, { progress, settled }: { readonly progress: boolean; readonly settled: boolean }): PassReport {

@@ -1,13 +1,13 @@
 /** Moving this node's runs along: each step reads the world, none waits. */
 import { closeRun, endRun, endingMember, fenceRun, finishFenced, stopSpawn } from '../act/run/end.ts';
 import { landingOf } from '../act/run/landing.ts';
-import { landMember } from '../act/land.ts';
+import { releaseKey } from '../act/claim.ts';
+import { findLanded, landKey, landMember } from '../act/land.ts';
 import type { Member, Published } from '../act/publish.ts';
 import { startSpawn } from '../act/run/start.ts';
 import { pushWip } from '../act/run/salvage.ts';
 import { verifyMerged, watchSpawn, watchVerify } from '../act/run/watch.ts';
 import { saveRun } from '../act/run/workshop.ts';
-import { isTerminal, chainState } from '../model/claim.ts';
 import type { Run } from '../model/run.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { Loop } from './loop.ts';
@@ -19,8 +19,12 @@ export async function fenceLostRuns({ shop, state }: Loop, fleet: Fleet): Promis
     const chain = fleet.chains.get(run.task);
     if (run.phase === 'fenced' || chain?.tip === run.claim) continue;
     // Our own landing, seen late or completed by somebody who repaired it (P5.3), is our success.
-    const ours = chain !== undefined && chain.record.epoch === run.epoch && isTerminal(chainState(chain)) && chain.record.kind !== 'cancel';
-    if (ours) await forget(shop, state, run);
+    const landed = await findLanded(shop.node, shop.reader, { task: run.task, path: run.path, tip: run.claim }, chain);
+    if (landed !== null && (await shop.node.store.isAncestor(landed.result, fleet.main.commit))) {
+      shop.say('landed', { task: run.task, epoch: run.epoch, agent: run.agent });
+      await stopSpawn(shop, run, 'asked');
+      await forget(shop, state, run);
+    } else if (landed !== null) continue;
     else state.runs.set(run.task, await fenceRun(shop, run, chain === undefined ? 'the claim is gone' : `the chain says ${chain.record.kind}, epoch ${chain.record.epoch}`));
   }
 }
@@ -69,7 +73,7 @@ async function nextOf({ shop, state }: Loop, run: Run): Promise<Run | null> {
 export async function runMembers({ shop, state }: Loop): Promise<Member<unknown>[]> {
   const members: Member<unknown>[] = [];
   for (const run of [...state.runs.values()].toSorted((a, b) => (a.task < b.task ? -1 : 1))) {
-    if (run.phase === 'landing' && !state.parked.has(run.task) && state.renewed.has(renewalKey(run))) members.push(landMember(shop.node, shop.reader, landingOf(shop, run, 'done')));
+    if (run.phase === 'landing' && state.renewed.has(renewalKey(run))) members.push(landMember(shop.node, shop.reader, landingOf(shop, run, 'done')));
     if (run.phase === 'ending') {
       const member = await endingMember(shop, run);
       if (member !== null) members.push(member);
@@ -82,7 +86,7 @@ export async function runMembers({ shop, state }: Loop): Promise<Member<unknown>
 export async function settleRuns(loop: Loop, ends: ReadonlyMap<string, Published<unknown>>): Promise<boolean> {
   let moved = false;
   for (const run of loop.state.runs.values()) {
-    const end = ends.get(run.task);
+    const end = ends.get(landKey(run.task, run.claim)) ?? ends.get(releaseKey(run.task, run.claim));
     if (end === undefined) continue;
     const next = await settleRun(loop, run, end);
     moved ||= next?.phase !== run.phase;

@@ -1,7 +1,7 @@
 /** What a node remembers between passes. Losing it costs time, never correctness: everything that must last is on disk. */
 import type { CheckoutView } from '../act/checkout.ts';
 import { NO_CHECKOUT } from '../act/checkout.ts';
-import type { TaskId } from '../model/ids.ts';
+import type { Oid, TaskId } from '../model/ids.ts';
 import type { LeaseWatches } from '../model/lease.ts';
 import type { Run } from '../model/run.ts';
 import type { Fleet } from '../model/snapshot.ts';
@@ -11,6 +11,13 @@ export interface LoopState {
   leases: LeaseWatches;
   unlandedBefore: ReadonlySet<TaskId>;
   openEndsBefore: ReadonlySet<TaskId>;
+  deletedBefore: ReadonlySet<TaskId>;
+  /** Commits that a heartbeat names and this clone has not seen yet. */
+  doubtful: ReadonlySet<Oid>;
+  /** Boot-time ms until which main is not pushed to, because the hub refused it by policy. */
+  mainRefusedUntilMs: number;
+  /** Tasks that are not claimed before this boot-time ms: the hub or the provider refused. */
+  heldOff: Map<TaskId, number>;
   runs: Map<TaskId, Run>;
   /** Boot-time ms at which the last good renewal of a claim began, by `<task>.<epoch>`. */
   renewed: Map<string, number>;
@@ -23,6 +30,7 @@ export interface LoopState {
   skipped: ReadonlyMap<string, string>;
   /** Rescues already made, by content, so that one conflict is kept once. */
   rescued: Set<string>;
+  /** Landings that the hub refused by policy, with the reason, for status. */
   parked: ReadonlyMap<TaskId, string>;
   claiming: boolean;
   /** Wall minus boot clock at the last pass. */
@@ -32,7 +40,7 @@ export interface LoopState {
 
 export function freshState(fetchMs: number): LoopState {
   return {
-    fleet: null, leases: new Map(), unlandedBefore: new Set(), openEndsBefore: new Set(), runs: new Map(), renewed: new Map(), beaten: null,
+    fleet: null, leases: new Map(), unlandedBefore: new Set(), openEndsBefore: new Set(), deletedBefore: new Set(), doubtful: new Set(), mainRefusedUntilMs: 0, heldOff: new Map(), runs: new Map(), renewed: new Map(), beaten: null,
     nextBeatMs: 0, fetchPeriodMs: fetchMs, checkout: NO_CHECKOUT, skipped: new Map(), rescued: new Set(), parked: new Map(), claiming: true, clockOffsetMs: null, offline: null,
   };
 }

@@ -1,4 +1,5 @@
 /** Which ready tasks this node's free agents claim now (PROTOCOL P3). Pure. */
+import type { Task } from '../model/task.ts';
 import type { LocalAgent, Snapshot } from '../model/snapshot.ts';
 import type { Situation, TaskSituation } from '../orient/situation.ts';
 
@@ -8,7 +9,7 @@ export interface ClaimDecision {
 }
 
 /** Null when the agent may take the task, else why not. */
-export function misfit(agent: LocalAgent, { task }: TaskSituation, defaultProvider: string): string | null {
+export function misfit(agent: LocalAgent, task: Task, defaultProvider: string): string | null {
   if (task.assignedTo !== undefined && task.assignedTo !== agent.id) return `it is assigned to ${task.assignedTo}`;
   const role = task.role ?? 'worker';
   if (task.assignedTo === undefined && role !== agent.role) return `it needs the role ${role}`;
@@ -28,12 +29,13 @@ export function decideClaims(snapshot: Snapshot, situation: Situation): readonly
   const { self, fleet, runs } = snapshot;
   if (!self.claiming) return [];
   const busy = new Set(runs.map(({ agent }) => agent));
+  const running = new Set(runs.map(({ task }) => task));
   const room = Math.max(0, fleet.config.limits.agentsPerNode - runs.length);
   const free = self.agents.filter(({ id }) => !busy.has(id)).slice(0, room);
   const taken = new Set<string>();
   const decisions: ClaimDecision[] = [];
   for (const agent of free) {
-    const fitting = situation.ready.filter((task) => !taken.has(task.task.id) && misfit(agent, task, fleet.config.defaults.provider) === null);
+    const fitting = situation.ready.filter((task) => !taken.has(task.task.id) && !running.has(task.task.id) && misfit(agent, task.task, fleet.config.defaults.provider) === null);
     const [choice] = spread(fitting, `${self.node}/${agent.id}`, Math.max(2, fleet.nodes.size));
     if (choice === undefined) continue;
     taken.add(choice.task.id);

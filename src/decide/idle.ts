@@ -16,7 +16,7 @@ export function isIdle(snapshot: Snapshot, situation: Situation): boolean {
 }
 
 function couldRun({ self, fleet }: Snapshot, task: TaskSituation): boolean {
-  return self.agents.some((agent) => misfit(agent, task, fleet.config.defaults.provider) === null);
+  return self.agents.some((agent) => misfit(agent, task.task, fleet.config.defaults.provider) === null);
 }
 
 function isMoving({ state, task, chain, result }: TaskSituation, now: string): boolean {

@@ -1,19 +1,27 @@
-/** What this node mends for others: lapsed leases and half-applied pushes (PROTOCOL P4.3, P5.3). Pure. */
-import { chainState } from '../model/claim.ts';
+/** What this node mends for others: lapsed leases, half-applied pushes, deleted tasks (PROTOCOL P4.3, P5.3, P6). Pure. */
+import { chainState, isTerminal } from '../model/claim.ts';
 import type { TaskId } from '../model/ids.ts';
+import { taskStem } from '../model/layout.ts';
 import { isLapsed } from '../model/lease.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import type { Fleet, Snapshot } from '../model/snapshot.ts';
+import { heldByOthers } from '../orient/leases.ts';
 import type { Situation } from '../orient/situation.ts';
 
-/** Lapsed claims by the node that held them: those of one node are broken together, in one push. */
+/**
+ * Lapsed claims by the node that held them: those of one node are broken together, in one push. A claim counts as
+ * lapsed only while the very pair that was timed still stands in the fleet that is decided on: one that was renewed
+ * in a later look of the same pass has an owner again.
+ */
 export function decideTakeovers(snapshot: Snapshot): ReadonlyMap<string, readonly TaskId[]> {
   const byNode = new Map<string, TaskId[]>();
   if (!snapshot.self.claiming) return byNode;
-  for (const [task, chain] of snapshot.fleet.chains) {
-    const { node, incarnation, ttl_s } = chain.record;
-    if (chainState(chain) !== 'held' || node === null || incarnation === snapshot.self.incarnation) continue;
-    if (!isLapsed(snapshot.leases.get(task), ttl_s * 1000, snapshot.fetchPeriodMs, snapshot.bootMs)) continue;
-    byNode.set(node, [...(byNode.get(node) ?? []), task]);
+  const running = new Set(snapshot.runs.map(({ task }) => task));
+  for (const held of heldByOthers(snapshot.fleet, snapshot.self.incarnation)) {
+    const watch = snapshot.leases.get(held.task);
+    const same = watch?.claim === held.claim && (held.heartbeat === null || held.heartbeat === watch.heartbeat);
+    if (!same || running.has(held.task) || !isLapsed(watch, held.ttlMs, snapshot.fetchPeriodMs, snapshot.bootMs)) continue;
+    const node = snapshot.fleet.chains.get(held.task)?.record.node;
+    if (node !== null && node !== undefined) byNode.set(node, [...(byNode.get(node) ?? []), held.task]);
   }
   return byNode;
 }
@@ -35,10 +43,18 @@ export function decideReleases(snapshot: Snapshot): readonly { readonly task: Ta
 }
 
 /** A missing half must be seen at two successive fetches: one fetch is no snapshot across refs (P1). */
-export function decideHealing(snapshot: Snapshot, situation: Situation): { readonly rollForward: readonly TaskId[]; readonly repair: readonly TaskId[] } {
+export function decideHealing(snapshot: Snapshot, situation: Situation): { readonly rollForward: readonly TaskId[]; readonly repair: readonly TaskId[]; readonly cancel: readonly TaskId[] } {
   const twice = (now: ReadonlySet<TaskId>, before: ReadonlySet<TaskId>): TaskId[] => [...now].filter((task) => before.has(task));
   return {
     rollForward: twice(snapshot.fleet.unlanded, snapshot.unlandedBefore),
     repair: twice(situation.openEnds, snapshot.openEndsBefore),
+    cancel: twice(deletedTasks(snapshot.fleet), snapshot.deletedBefore),
   };
+}
+
+/** Tasks whose chain goes on while main has neither their instruction nor a result: somebody deleted the file, which asks for a cancel (P6). */
+export function deletedTasks(fleet: Fleet): ReadonlySet<TaskId> {
+  const setAside = new Set(fleet.quarantine.map(({ path }) => taskStem(path)));
+  const gone = [...fleet.chains].filter(([task, chain]) => !isTerminal(chainState(chain)) && !fleet.tasks.has(task) && !fleet.results.has(task) && !setAside.has(task));
+  return new Set(gone.map(([task]) => task));
 }

@@ -27,6 +27,8 @@ export interface Fleet {
   readonly unlanded: ReadonlySet<TaskId>;
   /** Context files that a task names and main does not have. */
   readonly missingContext: ReadonlyMap<TaskId, readonly string[]>;
+  /** Tasks whose claim chain cannot be read: shown, never acted on. */
+  readonly unreadable: ReadonlySet<TaskId>;
   /** Seconds since 1970 at which each task first stood on main, where known. */
   readonly since: ReadonlyMap<TaskId, number>;
 }
@@ -58,5 +60,6 @@ export interface Snapshot {
   /** Half-applied pushes seen at the fetch before this one, too (P5.3: two successive fetches). */
   readonly unlandedBefore: ReadonlySet<TaskId>;
   readonly openEndsBefore: ReadonlySet<TaskId>;
+  readonly deletedBefore: ReadonlySet<TaskId>;
   readonly fetchPeriodMs: number;
 }

@@ -1,5 +1,5 @@
 /** What to make of a person's saved edit before it is published: only what parses leaves the machine. */
-import type { Oid } from '../model/ids.ts';
+import type { Oid, TaskId } from '../model/ids.ts';
 import { CONFIG_FILE, isStatePath, resultPath, taskFileKind, taskStem } from '../model/layout.ts';
 import type { Quarantined } from '../model/task.ts';
 import type { CheckoutEdit } from '../ports/checkout.ts';
@@ -16,7 +16,7 @@ export type EditVerdict =
   | { readonly kind: 'cancel'; readonly path: string }
   | { readonly kind: 'held'; readonly problem: Quarantined };
 
-export async function inspectEdit(store: Store, mainTree: Oid, edit: CheckoutEdit): Promise<EditVerdict> {
+export async function inspectEdit(store: Store, mainTree: Oid, edit: CheckoutEdit, hasChain: (task: TaskId) => boolean): Promise<EditVerdict> {
   const { path } = edit;
   const held = (reason: string, mend: string, line = 1): EditVerdict => ({ kind: 'held', problem: { path, line, reason, mend } });
   const kind = taskFileKind(path);
@@ -24,10 +24,11 @@ export async function inspectEdit(store: Store, mainTree: Oid, edit: CheckoutEdi
   if (edit.oid === null) return inspectDeletion(store, mainTree, path, held);
   if (!isStatePath(path)) return held('it is not one of the state folders', 'Commit it yourself.');
   if (path === CONFIG_FILE) return inspectConfig(store, edit, held);
+  if (kind === 'result' && (await entryAt(store, mainTree, path)) === null) return held('a result is written by the fleet only', `End the task with \`cambium task cancel ${taskStem(path)}\`, or move the file.`);
   if (kind !== 'instruction') return { kind: 'publish', edit };
   const problem = checkTaskPath({ path, mode: edit.mode }) ?? (await parsedProblem(store, path, edit.oid));
   if (problem !== null) return { kind: 'held', problem };
-  return inspectNewId(store, mainTree, edit, held);
+  return inspectNewId(store, mainTree, edit, hasChain, held);
 }
 
 type Held = (reason: string, mend: string, line?: number) => EditVerdict;
@@ -55,9 +56,9 @@ async function parsedProblem(store: Store, path: string, oid: Oid): Promise<Quar
 }
 
 /** An id is never used twice (P6): a new file whose id is known already is shown with the way to reopen. */
-async function inspectNewId(store: Store, mainTree: Oid, edit: CheckoutEdit, held: Held): Promise<EditVerdict> {
+async function inspectNewId(store: Store, mainTree: Oid, edit: CheckoutEdit, hasChain: (task: TaskId) => boolean, held: Held): Promise<EditVerdict> {
   if ((await entryAt(store, mainTree, edit.path)) !== null) return { kind: 'publish', edit };
   const stem = taskStem(edit.path);
-  if (!(await usedStems(store, mainTree)).has(stem)) return { kind: 'publish', edit };
+  if (!hasChain(stem) && !(await usedStems(store, mainTree)).has(stem)) return { kind: 'publish', edit };
   return held(`the id ${stem} is already used`, `Give the file another name, or reopen the old task with \`cambium task retry ${stem}\`.`);
 }

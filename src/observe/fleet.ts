@@ -1,10 +1,11 @@
 /** The fleet as hub and tree tell it at one moment. Unchanged objects are never read twice. */
+import { CambiumError } from '../errors.ts';
 import { chainState, isTerminal } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { FleetConfig } from '../model/config.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
 import { CLAIMS_PREFIX, CONFIG_FILE, NODES_PREFIX } from '../model/layout.ts';
-import type { Fleet, FleetNode } from '../model/snapshot.ts';
+import type { Fleet } from '../model/snapshot.ts';
 import type { Quarantined, TaskResult } from '../model/task.ts';
 import type { Local } from '../ports/local.ts';
 import type { Store } from '../ports/store.ts';
@@ -12,7 +13,8 @@ import type { TaskAges } from './ages.ts';
 import type { ChainReader } from './chains.ts';
 import { DEFAULT_CONFIG, parseFleetConfig } from './fleetConfig.ts';
 import type { HubView } from './hubMirror.ts';
-import type { TaskIndex } from './taskIndex.ts';
+import { lastNamed } from './lastNamed.ts';
+import type { TaskIndex, TaskView } from './taskIndex.ts';
 import { entryAt, fileAt, treeOf } from './tree.ts';
 
 export interface FleetReader {
@@ -29,19 +31,8 @@ export interface FleetReaderOptions {
 }
 
 export function createFleetReader({ store, chains, index, ages, local }: FleetReaderOptions): FleetReader {
-  const landed = new Set<Oid>();
   const readConfig = createConfigReader(store, local);
-
-  async function isUnlanded(chain: Chain, result: TaskResult | undefined, main: Oid): Promise<boolean> {
-    const { kind, epoch, result: commit } = chain.record;
-    if (commit === undefined || landed.has(chain.tip)) return false;
-    const shows = result !== undefined && result.epoch === epoch;
-    const told = kind === 'reopen' ? !shows : shows;
-    if (!told && !(await store.isAncestor(commit, main))) return true;
-    landed.add(chain.tip);
-    return false;
-  }
-
+  const isUnlanded = createLandingCheck(store, chains);
   return {
     async read(view) {
       const commit = view.main as Oid;
@@ -50,27 +41,66 @@ export function createFleetReader({ store, chains, index, ages, local }: FleetRe
         index.read(tree), readConfig(tree), readRefs(view, CLAIMS_PREFIX, (tip) => chains.chain(tip)), readRefs(view, NODES_PREFIX, (tip) => chains.node(tip)), ages.at(commit),
       ]);
       const unlanded = new Set<TaskId>();
-      for (const [task, chain] of claims) if (await isUnlanded(chain, files.results.get(task), commit)) unlanded.add(task);
-      const missingContext = new Map<TaskId, readonly string[]>();
-      for (const task of files.tasks.values()) {
-        const ended = files.results.has(task.id) || isTerminal(chainState(claims.get(task.id)));
-        if (ended || task.contextFiles.length === 0) continue;
-        const entries = await Promise.all(task.contextFiles.map((path) => entryAt(store, tree, path)));
-        const missing = task.contextFiles.filter((_, at) => entries[at]?.mode !== '100644' && entries[at]?.mode !== '100755');
-        if (missing.length > 0) missingContext.set(task.id, missing);
-      }
+      for (const [task, chain] of claims.read) if (await isUnlanded(chain, files.results.get(task), commit)) unlanded.add(task);
       const projections = new Map([...files.projections].map(([task, { record }]) => [task, record]));
       return {
-        main: { commit, tree }, config, tasks: files.tasks, results: files.results, projections, quarantine: [...files.quarantine, ...problems],
-        chains: claims, nodes: nodes as ReadonlyMap<string, FleetNode>, unlanded, missingContext, since,
+        main: { commit, tree }, config, tasks: files.tasks, results: files.results, projections,
+        quarantine: [...files.quarantine, ...problems, ...claims.problems, ...nodes.problems],
+        chains: claims.read, nodes: nodes.read, unlanded, missingContext: await missingContext(store, tree, files, claims.read), unreadable: claims.unreadable, since,
       };
     },
   };
 }
 
-async function readRefs<T>(view: HubView, prefix: string, read: (tip: Oid) => Promise<T>): Promise<Map<string, T>> {
-  const mine = [...view.refs].filter(([ref]) => ref.startsWith(prefix));
-  return new Map(await Promise.all(mine.map(async ([ref, tip]): Promise<[string, T]> => [ref.slice(prefix.length), await read(tip)])));
+/** Ended chains whose main commit main does not have. What was found landed once stays landed. */
+function createLandingCheck(store: Store, chains: ChainReader): (chain: Chain, result: TaskResult | undefined, main: Oid) => Promise<boolean> {
+  const landed = new Set<Oid>();
+  return async (chain, result, main) => {
+    if (landed.has(chain.tip)) return false;
+    const { kind, epoch } = chain.record;
+    const ended = isTerminal(chainState(chain));
+    // What main itself shows needs no walk: nearly all chains are told by their result file.
+    if (kind === 'reopen' ? result === undefined : ended ? result?.epoch === epoch : result === undefined) return false;
+    const named = await lastNamed(store, chains, chain);
+    if (named !== null && !(await store.isAncestor(named.commit, main))) return true;
+    landed.add(chain.tip);
+    return false;
+  };
+}
+
+async function missingContext(store: Store, tree: Oid, files: TaskView, claims: ReadonlyMap<TaskId, Chain>): Promise<ReadonlyMap<TaskId, readonly string[]>> {
+  const missing = new Map<TaskId, readonly string[]>();
+  for (const task of files.tasks.values()) {
+    if (task.contextFiles.length === 0 || files.results.has(task.id) || isTerminal(chainState(claims.get(task.id)))) continue;
+    const entries = await Promise.all(task.contextFiles.map((path) => entryAt(store, tree, path)));
+    const absent = task.contextFiles.filter((_, at) => entries[at]?.mode !== '100644' && entries[at]?.mode !== '100755');
+    if (absent.length > 0) missing.set(task.id, absent);
+  }
+  return missing;
+}
+
+interface RefsRead<T> {
+  readonly read: Map<string, T>;
+  readonly problems: readonly Quarantined[];
+  readonly unreadable: ReadonlySet<string>;
+}
+
+/** Anybody who may push may push nonsense to a ref: it is named and set aside, and the others are read. */
+async function readRefs<T>(view: HubView, prefix: string, read: (tip: Oid) => Promise<T>): Promise<RefsRead<T>> {
+  const found = new Map<string, T>();
+  const problems: Quarantined[] = [];
+  const unreadable = new Set<string>();
+  await Promise.all([...view.refs].filter(([ref]) => ref.startsWith(prefix)).map(async ([ref, tip]) => {
+    const name = ref.slice(prefix.length);
+    try {
+      found.set(name, await read(tip));
+    } catch (error) {
+      if (!(error instanceof CambiumError) || !['bad-file', 'schema-too-new', 'object-missing'].includes(error.code)) throw error;
+      unreadable.add(name);
+      problems.push({ path: ref, line: 1, reason: error.message, mend: error.hint ?? 'Look at it with `git show`.' });
+    }
+  }));
+  return { read: found, problems, unreadable };
 }
 
 interface ReadConfig {

@@ -51,8 +51,8 @@ export async function openHubMirror(options: MirrorOptions): Promise<HubMirror> 
   const view = (): HubView => ({ main: refs.get(main) ?? null, refs });
 
   async function advance(next: ReadonlyMap<string, Oid>): Promise<void> {
+    if (next.size === refs.size && [...next].every(([ref, oid]) => refs.get(ref) === oid)) return;
     const moves = mirrorMoves(refs, next);
-    if (moves.length === 0) return;
     const tip = next.get(main);
     const tracking = options.trackingRef !== null && tip !== undefined && tip !== refs.get(main) ? [{ ref: options.trackingRef, to: tip }] : [];
     await store.updateRefs([...moves, ...tracking], 'cambium: observe');

@@ -45,6 +45,7 @@ function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: 
   const result = fleet.results.get(task.id);
   const facts = { task, chain, result, since: fleet.since.get(task.id) ?? 0 };
   if (result !== undefined) return { ...facts, state: result.outcome, reasons: [] };
+  if (fleet.unreadable.has(task.id)) return { ...facts, state: 'blocked', reasons: ['its claim chain cannot be read', `Look at it with \`git show\`; see \`cambium status\`.`] };
   const state = chainState(chain);
   if (state !== 'open') return { ...facts, ...heldSituation(state, chain as Chain) };
   if (block !== 'met') return { ...facts, state: 'blocked', reasons: [block.reason, block.mend] };
@@ -52,9 +53,16 @@ function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: 
   if (waits.length > 0) return { ...facts, state: 'waiting', reasons: [`not before ${waits.toSorted().at(-1)}${releaseReason(chain)}`] };
   const max = task.maxAttempts ?? fleet.config.defaults.maxAttempts;
   if (attemptsUsed(chain) >= max) return { ...facts, state: 'blocked', reasons: [`all ${max} attempts are used up`, `Start over with \`cambium task retry ${task.id}\`.`] };
+  const later = unsupported(task);
+  if (later !== null) return { ...facts, state: 'blocked', reasons: [`this version does not know \`${later}\``, `Take ${later} out of ${task.path}, or upgrade cambium.`] };
   const missing = fleet.missingContext.get(task.id) ?? [];
   if (missing.length > 0) return { ...facts, state: 'blocked', reasons: [`context file ${missing.join(', ')} is not in the tree`, `Add it, or take it out of context_files in ${task.path}.`] };
   return { ...facts, state: 'ready', reasons: [] };
+}
+
+/** Front matter whose promise this version cannot keep: running the task all the same would break it. */
+function unsupported({ review, project }: Task): string | null {
+  return review !== undefined ? 'review' : project !== undefined ? 'project' : null;
 }
 
 function heldSituation(state: ReturnType<typeof chainState>, chain: Chain): Pick<TaskSituation, 'state' | 'reasons'> {
@@ -72,7 +80,9 @@ function releaseReason(chain: Chain | undefined): string {
 
 /** A result on main while the chain goes on: whatever its epoch (M2). A cancel may have lost the chain it was to create. */
 function isOpenEnd({ chain, result }: TaskSituation, isUnlanded: boolean): boolean {
-  if (result === undefined || isUnlanded) return false;
+  if (isUnlanded) return false;
+  // Somebody deleted the result file of an ended task by a commit: that asks for a reopen (P6).
+  if (result === undefined) return chain !== undefined && isTerminal(chainState(chain));
   return chain === undefined ? result.outcome === 'cancelled' && result.claim === null : !isTerminal(chainState(chain));
 }
 

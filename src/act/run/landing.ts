@@ -2,7 +2,9 @@
 import { worktreeName } from '../../model/run.ts';
 import type { Run } from '../../model/run.ts';
 import type { TaskResult } from '../../model/task.ts';
+import { taskFileKind, taskStem } from '../../model/layout.ts';
 import { diffTrees, treeOf } from '../../observe/tree.ts';
+import type { PathChange } from '../../observe/tree.ts';
 import type { Landing } from '../land.ts';
 import { spawnFiles } from '../projections.ts';
 import { scopeBreaches } from './scope.ts';
@@ -19,7 +21,14 @@ export async function workProblems(shop: Workshop, run: Run): Promise<{ readonly
   if (work === null) return { run: kept, problems: unmet };
   const changes = await diffTrees(shop.node.store, await treeOf(shop.node.store, run.base), work.tree);
   const role = shop.agent(run.agent)?.role ?? 'worker';
-  return { run: kept, problems: [...scopeBreaches(changes, role, run.agent, shop.config()), ...unmet] };
+  return { run: kept, problems: [...scopeBreaches(changes, role, run.agent, shop.config()), ...usedIds(shop, changes), ...unmet] };
+}
+
+/** Agents may add tasks, and an id is never used twice (P6). */
+function usedIds(shop: Workshop, changes: readonly PathChange[]): readonly string[] {
+  const added = changes.filter(({ path, before }) => before === null && taskFileKind(path) === 'instruction').map(({ path }) => taskStem(path));
+  const { tasks, results, chains } = shop.fleet();
+  return added.filter((id) => tasks.has(id) || results.has(id) || chains.has(id)).map((id) => `tasks/${id}.md: the id ${id} is already used`);
 }
 
 export function landingOf(shop: Workshop, run: Run, outcome: 'done' | 'failed'): Landing {

@@ -1,0 +1,311 @@
+/**
+ * A fleet of nodes in one process: the real observe, orient, decide, act and cycle over a hub, stores, clock and
+ * machines in memory. Whole passes take milliseconds; faults are injected push by push, and time is virtual.
+ */
+import { createMemoryHub } from '../../src/adapters/memory/hub.ts';
+import type { MemoryHub, PushFault } from '../../src/adapters/memory/hub.ts';
+import { createManualClock } from '../../src/adapters/memory/clock.ts';
+import type { ManualClock } from '../../src/adapters/memory/clock.ts';
+import { createMemoryLocal } from '../../src/adapters/memory/local.ts';
+import { createMemoryStore } from '../../src/adapters/memory/store.ts';
+import type { MemoryStore } from '../../src/adapters/memory/store.ts';
+import type { Node } from '../../src/act/node.ts';
+import { publish } from '../../src/act/publish.ts';
+import type { Member, Published, PublishOptions } from '../../src/act/publish.ts';
+import type { Clone } from '../../src/commands/compose.ts';
+import { openLives } from '../../src/commands/lives.ts';
+import { openLoop } from '../../src/commands/loop.ts';
+import type { Loop } from '../../src/cycle/loop.ts';
+import { pass } from '../../src/cycle/pass.ts';
+import type { PassOptions, PassReport } from '../../src/cycle/pass.ts';
+import type { Chain, ClaimRecord } from '../../src/model/claim.ts';
+import type { RefUpdate, Signature, TreeEdit } from '../../src/model/git.ts';
+import type { Oid } from '../../src/model/ids.ts';
+import { FLEET_REF, branchRef, claimRef } from '../../src/model/layout.ts';
+import type { Fleet } from '../../src/model/snapshot.ts';
+import { openAges } from '../../src/observe/ages.ts';
+import { chainHistory, createChainReader } from '../../src/observe/chains.ts';
+import type { ChainReader } from '../../src/observe/chains.ts';
+import { createFleetReader } from '../../src/observe/fleet.ts';
+import type { FleetReader } from '../../src/observe/fleet.ts';
+import { openHubMirror } from '../../src/observe/hubMirror.ts';
+import { createTaskIndex } from '../../src/observe/taskIndex.ts';
+import { fileAt, treeOf } from '../../src/observe/tree.ts';
+import type { Checkout } from '../../src/ports/checkout.ts';
+import type { Hub, PushOutcome } from '../../src/ports/hub.ts';
+import { createMachine } from './memoryMachine.ts';
+import type { Job, Machine, Work } from './memoryMachine.ts';
+
+export const MAIN = branchRef('main');
+
+/** One place that talks to the hub: a clone with its store, and what may go wrong on its way. */
+export interface Seat {
+  readonly name: string;
+  readonly store: MemoryStore;
+  readonly reader: ChainReader;
+  readonly fleets: FleetReader;
+  /** The node of the present life. */
+  readonly node: Node;
+  /** What becomes of this seat's pushes; `ok` by default. */
+  fault: (updates: readonly RefUpdate[]) => PushFault;
+  /** Runs after the hub has judged a push and before this seat learns of it. */
+  afterPush: ((updates: readonly RefUpdate[], outcome: PushOutcome) => Promise<void>) | undefined;
+  /** True: nothing this seat asks the hub is ever answered again, as when its process is killed. */
+  dead: boolean;
+  /** Every push that was sent, as its ref names. */
+  readonly pushes: (readonly RefUpdate[])[];
+  /** The fleet as this seat sees it now. */
+  look(): Promise<Fleet>;
+  publish<T>(members: readonly Member<T>[], options?: PublishOptions): Promise<ReadonlyMap<string, Published<T>>>;
+}
+
+export interface MemoryNode extends Seat {
+  readonly machine: Machine;
+  readonly records: Map<string, string>;
+  readonly loop: Loop;
+  /** What the node said for the log. */
+  readonly said: { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[];
+  pass(options?: Partial<PassOptions>): Promise<PassReport>;
+  /** Passes until nothing moves, at most `max`. */
+  rest(max?: number): Promise<PassReport>;
+  /** Kills the daemon: what it was doing never goes on. */
+  kill(): void;
+  /** A new daemon process over the same clone. */
+  restart(): Promise<void>;
+}
+
+export interface MemoryFleet {
+  readonly hub: MemoryHub;
+  readonly clock: ManualClock;
+  node(name: string): MemoryNode;
+  /** Somebody who talks to the hub without a daemon. */
+  seat(name: string): Promise<Seat>;
+  /** Commits files straight onto the hub's main, as a person with plain git does; null deletes. */
+  commit(files: Readonly<Record<string, string | null>>): Promise<Oid>;
+  /** Text of a file on the hub's main. */
+  file(path: string): Promise<string | null>;
+  /** The claim chain on the hub, oldest first. */
+  chain(task: string): Promise<readonly ClaimRecord[]>;
+  tip(task: string): Promise<Chain>;
+  /** Lets virtual time pass until the work is done. */
+  drive<T>(work: Promise<T>): Promise<T>;
+}
+
+export interface MemoryFleetOptions {
+  readonly seed?: number;
+  /** Agents by node. */
+  readonly nodes: Readonly<Record<string, readonly string[]>>;
+  readonly files?: Readonly<Record<string, string>>;
+  /** More lines of cambium.yaml. */
+  readonly config?: string;
+  readonly provider?: 'runbook' | 'claude';
+  readonly work?: (job: Job) => Work;
+  readonly verify?: (task: string, read: (path: string) => Promise<string | null>) => number | Promise<number>;
+  readonly checkouts?: Readonly<Record<string, Checkout>>;
+}
+
+export const TTL_MS = 60_000;
+
+/** Nodes are opened in order; nothing has passed yet. */
+export async function createMemoryFleet(options: MemoryFleetOptions): Promise<MemoryFleet> {
+  const { seed = 1, nodes: agentsByNode, files = {} } = options;
+  const hub = createMemoryHub();
+  const clock = createManualClock(seed);
+  const faults = new WeakMap<readonly RefUpdate[], (updates: readonly RefUpdate[]) => PushFault>();
+  hub.onPush = (updates) => faults.get(updates)?.(updates) ?? 'ok';
+  const world: World = { hub, clock, faults, drive: (work) => drive(clock, work) };
+  const founder = await found(world, { 'cambium.yaml': configText(options), ...files });
+  const nodes = new Map<string, MemoryNode>();
+  for (const name of Object.keys(agentsByNode)) nodes.set(name, await openNode(world, name, options));
+  return {
+    hub, clock, drive: world.drive,
+    node: (name) => nodes.get(name) as MemoryNode,
+    seat: (name) => openSeat(world, name),
+    commit: (changes) => commitFiles(world, founder, changes),
+    async file(path) {
+      await refresh(world, founder);
+      const found = await fileAt(founder.store, await treeOf(founder.store, hub.refs.get(MAIN) as Oid), path);
+      return found === null ? null : Buffer.from(found.bytes).toString('utf8');
+    },
+    async chain(task) {
+      await refresh(world, founder);
+      const tip = hub.refs.get(claimRef(task));
+      return tip === undefined ? [] : (await chainHistory(founder.store, founder.reader, tip)).map(({ record }) => record).toReversed();
+    },
+    async tip(task) {
+      await refresh(world, founder);
+      return founder.reader.chain(hub.refs.get(claimRef(task)) as Oid);
+    },
+  };
+}
+
+interface World {
+  readonly hub: MemoryHub;
+  readonly clock: ManualClock;
+  readonly faults: WeakMap<readonly RefUpdate[], (updates: readonly RefUpdate[]) => PushFault>;
+  drive<T>(work: Promise<T>): Promise<T>;
+}
+
+async function drive<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
+  let open = true;
+  const ended = work.finally(() => { open = false; });
+  ended.catch(() => undefined);
+  while (open) {
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+    const next = clock.nextWakeMs();
+    if (open && next !== null) await clock.advance(Math.max(0, next - clock.bootMs()));
+  }
+  return ended;
+}
+
+const PERSON: Signature = { name: 'Maria', email: 'maria@example.org', seconds: 1_795_219_200, zone: '+0000' };
+
+function configText({ nodes, config = '', provider = 'runbook' }: MemoryFleetOptions): string {
+  const agents = Object.entries(nodes).flatMap(([node, ids]) => ids.map((id) => `  ${id}: { role: worker, node: ${node}, provider: ${provider} }`));
+  return `schema: cambium.fleet/1\ntimings: { ttl: 60s, heartbeat: 20s, fetch: 2s, grace: 5s }\ndefaults: { provider: ${provider}, max_attempts: 3, timeout_minutes: 60 }\nagents:\n${agents.join('\n')}\n${config}`;
+}
+
+async function found(world: World, files: Readonly<Record<string, string>>): Promise<Seat> {
+  const founder = await openSeat(world, 'founder');
+  const main = await writeFiles(founder, null, files);
+  const record = { schema: 'cambium.hub/1', fleet: 'f-test', format: 1, generation: 1, branch: 'main', created: '2026-11-20T23:00:00Z' };
+  const marker = await writeFiles(founder, null, { 'fleet.json': `${JSON.stringify(record)}\n` });
+  await founder.node.hub.push([{ ref: MAIN, expect: null, to: main }, { ref: FLEET_REF, expect: null, to: marker }]);
+  return founder;
+}
+
+async function commitFiles(world: World, founder: Seat, files: Readonly<Record<string, string | null>>): Promise<Oid> {
+  await refresh(world, founder);
+  const expect = world.hub.refs.get(MAIN) as Oid;
+  const to = await writeFiles(founder, expect, files);
+  const outcome = await founder.node.hub.push([{ ref: MAIN, expect, to }]);
+  if (outcome.kind !== 'accepted') throw new Error('the plain commit was not taken');
+  return to;
+}
+
+async function writeFiles({ store }: Seat, parent: Oid | null, files: Readonly<Record<string, string | null>>): Promise<Oid> {
+  const before = parent === null ? await store.writeTree([]) : await treeOf(store, parent);
+  const edits = await Promise.all(Object.entries(files).map(async ([path, text]): Promise<[string, TreeEdit]> => [path, text === null ? null : { mode: '100644', oid: await store.writeBlob(Buffer.from(text)) }]));
+  return store.writeCommit({ tree: await store.editTree(before, new Map(edits)), parents: parent === null ? [] : [parent], author: PERSON, committer: PERSON, message: 'by hand\n' });
+}
+
+async function refresh({ hub }: World, { node }: Seat): Promise<void> {
+  await node.hub.fetch(new Map([...hub.refs].filter(([ref]) => ref === MAIN || ref.startsWith('refs/cambium/'))));
+}
+
+/** A pass that asks this often what is known turns in a circle: better an error than a test that never ends. */
+const ASKED_MAX = 50_000;
+
+async function openSeat(world: World, name: string, machine?: Machine, kept: { readonly store: MemoryStore; readonly records: Map<string, string> } = { store: createMemoryStore(), records: new Map() }): Promise<Seat & { readonly clone: Clone }> {
+  const { clock } = world;
+  const { store, records } = kept;
+  const local = createMemoryLocal(records);
+  const used = machine ?? createMachine({ clock, store, work: () => ({}), verify: () => 0 });
+  const hub = guard(world, () => seat, world.hub.connect(store));
+  const opened = await openHubMirror({ store, hub, branch: 'main', trackingRef: null });
+  let asked = 0;
+  const known = (): ReturnType<typeof opened.known> => {
+    asked += 1;
+    if (asked > ASKED_MAX) throw new Error(`${name} turns in a circle`);
+    return opened.known();
+  };
+  const mirror = { ...opened, known, refresh: async () => { asked = 0; return opened.refresh(); } };
+  const reader = createChainReader(store);
+  const ages = await openAges(local, store, { additions: async () => new Map() });
+  const fleets = createFleetReader({ store, chains: reader, index: createTaskIndex(store), ages, local });
+  const { process, machine: id } = await used.supervisor.self();
+  const identity = { node: name, incarnation: clock.ulid(), machine: id, bootId: process.boot_id, process };
+  const node: Node = { identity, store, hub, mirror, clock, local, supervisor: used.supervisor, version: '0.0.0' };
+  const seat: Seat & { readonly clone: Clone } = {
+    name, store, reader, fleets, node, fault: () => 'ok', afterPush: undefined, dead: false, pushes: [],
+    clone: { mirror, fleets, reader, local, worktrees: used.worktrees, workDir: '/work', store, hub, clock, supervisor: used.supervisor, branch: 'main', version: '0.0.0' } as unknown as Clone,
+    look: async () => fleets.read(await mirror.refresh()),
+    publish: (members, more) => world.drive(publish(node, members, more)),
+  };
+  return seat;
+}
+
+/** The way to the hub: faults of this seat only, and silence once its process is dead. */
+function guard(world: World, seatOf: () => Seat, hub: Hub): Hub {
+  const alive = async <T>(answer: () => Promise<T>): Promise<T> => {
+    if (seatOf().dead) return new Promise<T>(() => undefined);
+    const given = await answer();
+    return seatOf().dead ? new Promise<T>(() => undefined) : given;
+  };
+  return {
+    url: hub.url,
+    list: () => alive(() => hub.list()),
+    fetch: (refs) => alive(() => hub.fetch(refs)),
+    push: (updates) => alive(async () => {
+      const seat = seatOf();
+      world.faults.set(updates, (sent) => seat.fault(sent));
+      seat.pushes.push(updates);
+      const outcome = await hub.push(updates);
+      await seat.afterPush?.(updates, outcome);
+      return outcome;
+    }),
+  };
+}
+
+const ABSENT: Checkout = {
+  look: async () => ({ state: 'absent' }),
+  person: async () => PERSON,
+  edits: async () => ({ edits: [], unsettled: [], refused: [] }),
+  advance: async ({ synced }) => ({ moved: false, synced, skipped: [], displaced: [] }),
+  recover: async () => undefined,
+};
+
+async function openNode(world: World, name: string, options: MemoryFleetOptions): Promise<MemoryNode> {
+  const kept = { store: createMemoryStore(), records: new Map<string, string>() };
+  const machine = createMachine({ clock: world.clock, store: kept.store, work: options.work ?? (() => ({})), verify: options.verify ?? (() => 0) });
+  const said: MemoryNode['said'] = [];
+  const agents = [...(options.nodes[name] ?? [])];
+
+  async function live(): Promise<{ readonly seat: Seat; readonly loop: Loop }> {
+    const seat = await openSeat(world, name, machine, kept);
+    const { process, machine: id } = await machine.supervisor.self();
+    const lives = await openLives(seat.node.local, id, process, world.clock.ulid());
+    const node: Node = { ...seat.node, identity: { ...seat.node.identity, incarnation: lives.incarnation } };
+    const clone = { ...seat.clone, checkout: () => options.checkouts?.[name] ?? ABSENT };
+    const loop = await world.drive(openLoop({ clone, node, lives, agents, say: (event, fields = {}) => void said.push({ event, fields }) }));
+    Object.defineProperty(loop.shop, 'providers', { value: machine.providers });
+    return { seat: Object.assign(seat, { node }), loop };
+  }
+
+  let life = await live();
+  const passed = (more: Partial<PassOptions> = {}): Promise<PassReport> => world.drive(pass(life.loop, { fullScan: true, ...more }));
+  const node: Partial<MemoryNode> = {
+    machine, records: kept.records, said,
+    pass: passed,
+    async rest(max = 20) {
+      for (let passes = 1; ; passes++) {
+        const report = await passed();
+        if (!report.progress || passes === max) return report;
+      }
+    },
+    kill: () => void (life.seat.dead = true),
+    async restart() {
+      const { fault, afterPush } = life.seat;
+      life.seat.dead = true;
+      machine.boot();
+      life = await live();
+      Object.assign(life.seat, { fault, afterPush });
+    },
+  };
+  // What belongs to a life is asked of the present one.
+  return new Proxy(node as MemoryNode, {
+    get: (own, key) => (key in own ? Reflect.get(own, key) : key === 'loop' ? life.loop : Reflect.get(life.seat, key)),
+    set: (_own, key, value) => Reflect.set(life.seat, key, value),
+  });
+}
+
+/** The instruction file of a task: front matter lines, then a line of text. */
+export function task(front: Readonly<Record<string, string | number>> = {}): string {
+  const lines = Object.entries(front).map(([key, value]) => `${key}: ${value}`);
+  return lines.length === 0 ? '# Do it\n' : `---\n${lines.join('\n')}\n---\n\n# Do it\n`;
+}
+
+/** Refs that a push moves, shortened: `main`, `claims/a`, `nodes/vm-a`. */
+export function refsOf(updates: readonly RefUpdate[]): readonly string[] {
+  return updates.map(({ ref }) => (ref === MAIN ? 'main' : ref.replace('refs/cambium/', '')));
+}
