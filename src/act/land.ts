@@ -12,6 +12,7 @@ import type { Oid } from '../model/ids.ts';
 import { claimPath, resultPath, wipRef } from '../model/layout.ts';
 import { renderMessage } from '../model/message.ts';
 import type { TaskResult } from '../model/task.ts';
+import { before } from '../observe/chains.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { renderResult } from '../observe/resultFile.ts';
 import { parseResult } from '../observe/resultFile.ts';
@@ -82,11 +83,9 @@ export function landMember(node: Node, reader: ChainReader, landing: Landing): M
  * claim tip. It may be ours, or one that a repairer wrote in our name (P5.3), and others may sit on top of it.
  */
 export async function findLanded(node: Node, reader: ChainReader, landing: Pick<Landing, 'task' | 'path' | 'tip'>, chain: Chain | undefined): Promise<Landed | null> {
-  for (let at = chain; at !== undefined && at.tip !== landing.tip; ) {
+  for (let at = chain; at !== undefined && at.tip !== landing.tip; at = await before(node.store, reader, at)) {
     const { result, kind } = at.record;
     if (result !== undefined && (kind === 'done' || kind === 'failed') && (await claimOfResult(node, result, landing.path)) === landing.tip) return { task: landing.task, result, chain: at };
-    const [parent] = (await node.store.readCommit(at.tip)).parents;
-    at = parent === undefined ? undefined : await reader.chain(parent);
   }
   return null;
 }

@@ -8,6 +8,7 @@ import type { Oid } from '../model/ids.ts';
 import { claimPath, resultPath } from '../model/layout.ts';
 import type { Run, SpawnRecord } from '../model/run.ts';
 import { renderMessage } from '../model/message.ts';
+import { before } from '../observe/chains.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { parseClaimRecord, renderClaimRecord } from '../observe/claimRecord.ts';
 import { entryAt, fileAt, treeOf } from '../observe/tree.ts';
@@ -30,10 +31,9 @@ export function isShown(chain: Chain | undefined): boolean {
 
 /** The bytes a projection shows are those of the newest `claim` or `review`: a renewal changes nothing in the tree. */
 async function shownRecord(node: Node, reader: ChainReader, chain: Chain): Promise<ClaimRecord> {
-  for (let at = chain; ; ) {
-    if (at.record.kind !== 'renew' && at.record.kind !== 'approve') return at.record;
-    at = await reader.chain((await node.store.readCommit(at.tip)).parents[0] as Oid);
-  }
+  let at: Chain | undefined = chain;
+  while (at !== undefined && (at.record.kind === 'renew' || at.record.kind === 'approve')) at = await before(node.store, reader, at);
+  return (at ?? chain).record;
 }
 
 /**

@@ -64,14 +64,17 @@ async function onlyFile(store: Store, commit: Oid, name: string): Promise<Uint8A
   });
 }
 
-/** The chain's transitions, newest first, back to its beginning. */
+/** The transition before this one, or undefined at the chain's beginning: there the only parent is the main commit it moved. */
+export async function before(store: Store, reader: ChainReader, chain: Chain): Promise<Chain | undefined> {
+  const [parent] = (await store.readCommit(chain.tip)).parents;
+  return parent === undefined || parent === chain.record.result ? undefined : reader.chain(parent);
+}
+
+/** The chain's transitions, newest first, back to its beginning; `at` in seconds since 1970. */
 export async function chainHistory(store: Store, reader: ChainReader, tip: Oid): Promise<readonly (Chain & { readonly at: number })[]> {
   const history: (Chain & { readonly at: number })[] = [];
-  for (let oid: Oid | undefined = tip; oid !== undefined; ) {
-    const commit = await store.readCommit(oid);
-    history.push({ ...(await reader.chain(oid)), at: commit.committer.seconds });
-    const parent: Oid | undefined = commit.parents[0];
-    oid = history.at(-1)?.record.epoch === 1 && history.at(-1)?.record.kind === 'claim' ? undefined : parent;
+  for (let chain: Chain | undefined = await reader.chain(tip); chain !== undefined; chain = await before(store, reader, chain)) {
+    history.push({ ...chain, at: (await store.readCommit(chain.tip)).committer.seconds });
   }
   return history;
 }

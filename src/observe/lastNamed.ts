@@ -2,6 +2,7 @@
 import type { Chain } from '../model/claim.ts';
 import type { Oid } from '../model/ids.ts';
 import type { Store } from '../ports/store.ts';
+import { before } from './chains.ts';
 import type { ChainReader } from './chains.ts';
 
 export interface NamedLanding {
@@ -10,11 +11,9 @@ export interface NamedLanding {
 }
 
 export async function lastNamed(store: Store, reader: ChainReader, chain: Chain | undefined): Promise<NamedLanding | null> {
-  for (let at = chain; at !== undefined; ) {
+  for (let at = chain; at !== undefined; at = await before(store, reader, at)) {
     const { result, kind } = at.record;
     if (result !== undefined && ['done', 'failed', 'cancel', 'reopen'].includes(kind)) return { commit: result, reopened: kind === 'reopen' };
-    const [parent]: readonly Oid[] = (await store.readCommit(at.tip)).parents;
-    at = parent === undefined ? undefined : await reader.chain(parent);
   }
   return null;
 }
