@@ -4,8 +4,12 @@ import { Command, InvalidArgumentError } from 'commander';
 import { packageVersion } from './adapters/system/version.ts';
 import { printAnswer, printError } from './commands/output.ts';
 import type { Answer } from './commands/output.ts';
+import { CambiumError } from './errors.ts';
 
 const program = new Command('cambium');
+
+/** A usage error comes before the options are parsed. */
+const wantsJson = (): boolean => process.argv.includes('--json');
 
 type Action = () => Promise<Answer>;
 
@@ -38,8 +42,10 @@ program
   .option('--json', 'print one JSON object: {"ok":…,"data"|"error":…}')
   .showHelpAfterError('(run with --help for the options)')
   .configureHelp({ showGlobalOptions: true })
+  .configureOutput({ writeErr: (text) => void (wantsJson() ? undefined : process.stderr.write(text)) })
   .exitOverride((error) => {
-    // commander ends with 1 for usage errors; ours is 2 (docs: exit codes).
+    // commander ends with 1 for usage errors; ours is 2 (docs/cli.md).
+    if (error.exitCode !== 0 && wantsJson()) printError(new CambiumError('usage', error.message.replace(/^error: /, '')), true);
     process.exit(error.exitCode === 0 ? 0 : 2);
   })
   .addHelpText('after', `
@@ -51,7 +57,7 @@ Examples:
 Exit codes: 0 ok · 1 refused, failed or race lost · 2 usage or config · 3 nothing to do · 70 bug · 75 hub away, try later`);
 
 program.command('init').argument('[dir]', 'folder of the workspace; the current one when unsaid')
-  .option('--yes', 'take the defaults without asking (nothing is ever asked yet)')
+  .option('--yes', 'take the defaults; nothing is asked anyway')
   .option('--branch <branch>', 'branch that the fleet lives on')
   .description('make a workspace in a new folder or an existing repository')
   .action((dir: string | undefined, options: { branch?: string }, command: Command) => run(command, async () => (await import('./commands/init.ts')).initCommand(dir, options)));
@@ -72,7 +78,7 @@ program.command('up')
   .option('--until-idle', 'end with 0 when nothing is left that this node does or could come to run')
   .option('--idle [duration]', 'end when nothing was to do for so long: 30s, 10m; timings.idle of cambium.yaml when unsaid', duration)
   .option('--on-exit <choice>', 'what becomes of running agents: release their claims, or keep them for the next daemon', 'release')
-  .description('run the daemon of this clone; Ctrl-C drains it, a second one stops at once')
+  .description('run the daemon of this clone; Ctrl-C ends it gently, a second Ctrl-C at once')
   .action(async (options: { node?: string; agents?: string; untilIdle?: boolean; idle?: number | true; onExit?: string }, command: Command) => {
     const json = command.optsWithGlobals<{ json?: boolean }>().json === true;
     try {
@@ -86,7 +92,7 @@ program.command('up')
 
 program.command('cycle')
   .option('--node <name>', 'name of this node').option('--agents <ids>', 'act for these agents, comma-separated')
-  .description('run passes of the loop until nothing moves, without staying')
+  .description('do what is to be done now, then end (no daemon)')
   .action((options: { node?: string; agents?: string }, command: Command) => run(command, async () => (await import('./commands/cycle.ts')).cycleCommand(options)));
 
 program.command('sync')
@@ -106,7 +112,7 @@ const task = program.command('task').description('the task queue');
 task.command('add').argument('<title>')
   .option('--id <id>', 'its id; made from the title when unsaid').option('--body <file>', 'instruction text: a Markdown file, or - for standard input')
   .option('--depends <ids>', 'ids that must be done first, comma-separated').option('--assign <agent>', 'only this agent may take it')
-  .option('--priority <0-4>', '0 is the most urgent; 2 when unsaid').option('--role <role>', 'role it needs').option('--requires <capabilities>', 'comma-separated')
+  .option('--priority <0-4>', '0 is the most urgent; 2 when unsaid').option('--role <role>', 'role it needs').option('--requires <capabilities>', 'capabilities the agent must have, comma-separated')
   .option('--provider <name>', 'run it with this provider').option('--verify <command>', 'command that must pass before it lands')
   .option('--context <paths>', 'context files, comma-separated').option('--criterion <text>', 'an acceptance criterion; repeatable', collect, [])
   .description('add a task; it is on the hub before this returns')
@@ -153,8 +159,7 @@ task.command('retry').argument('<id>').option('--reason <text>', 'why').option('
 
 function requireEpoch<T extends { epoch?: number }>(options: T): T & { epoch: number } {
   if (options.epoch !== undefined) return { ...options, epoch: options.epoch };
-  process.stderr.write('cambium: which epoch? It is in the answer of `task claim`.\n  → add --epoch N\n');
-  process.exit(2);
+  throw new CambiumError('usage', 'Which epoch?', { hint: 'Add `--epoch N`: it is in the answer of `cambium task claim`.' });
 }
 
 program.version(packageVersion());

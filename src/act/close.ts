@@ -38,7 +38,7 @@ export function cancelMember(node: Node, reader: ChainReader, closing: Closing &
   return closingMember(node, reader, closing, 'cancel', async (base, chain) => {
     const tree = await treeOf(node.store, base.main);
     if (isTerminal(chainState(chain)) || (await entryAt(node.store, tree, resultPath(closing.path))) !== null) {
-      return drop('nothing', `${closing.task} has already ended`);
+      return drop('nothing', 'it has ended already');
     }
     const result = renderResult(cancelledResult(node, closing, chain), `Cancelled by ${closing.by.name}: ${closing.reason}`);
     const files = new Map<string, string | null>([[resultPath(closing.path), result], [claimPath(closing.path), null]]);
@@ -59,9 +59,9 @@ function cancelledResult({ clock }: Node, closing: Closing, chain: Chain | undef
 export function reopenMember(node: Node, reader: ChainReader, closing: Closing & { readonly evenDone: boolean }): Member<Closed> {
   return closingMember(node, reader, closing, 'reopen', async (base, chain) => {
     const ended = chain?.record.result;
-    if (chain === undefined || !isTerminal(chainState(chain)) || ended === undefined) return drop('nothing', `${closing.task} has not ended: ${describeHolder(chain)}`);
-    if (chain.record.kind === 'done' && !closing.evenDone) return drop('forbidden', `${closing.task} is done`);
-    if (!(await node.store.isAncestor(ended, base.main))) return drop('not-ready', `the landing of ${closing.task} is not on main yet`);
+    if (chain === undefined || !isTerminal(chainState(chain)) || ended === undefined) return drop('nothing', `it has not ended: ${describeHolder(chain)}`);
+    if (chain.record.kind === 'done' && !closing.evenDone) return drop('forbidden', 'it is done');
+    if (!(await node.store.isAncestor(ended, base.main))) return drop('not-ready', 'its landing is not on main yet');
     return new Map([[resultPath(closing.path), null]]);
   });
 }
@@ -87,9 +87,9 @@ function closingMember(node: Node, reader: ChainReader, closing: Closing, kind: 
       const ours = candidates.find((candidate) => candidate.chain.tip === chain?.tip);
       if (ours !== undefined) return finishHalf(node, base, ours);
       for (const { main } of candidates) if (await node.store.isAncestor(main, base.main)) return endChain(node, closing, kind, chain, main, base.main);
-      if (!mayFollow(chain, kind)) return drop('nothing', `${closing.task} cannot be ${kind === 'cancel' ? 'cancelled' : 'reopened'}: ${describeHolder(chain)}`);
+      if (!mayFollow(chain, kind)) return drop('nothing', `it cannot be ${kind === 'cancel' ? 'cancelled' : 'reopened'}: ${describeHolder(chain)}`);
       const { state } = await agreement(node.store, reader, base.main, closing.path, chain);
-      if (state !== 'agrees') return drop('not-ready', `a push for ${closing.task} was applied by half and is being mended`);
+      if (state !== 'agrees') return drop('not-ready', 'a push for it was applied by half and is being mended');
       const files = await filesOf(base, chain);
       if ('dropped' in files) return files;
       const built = await buildClosing(node, base, closing, kind, chain, files as FileEdits);
@@ -138,7 +138,7 @@ export function addMember(node: Node, addition: Addition): Member<Oid> {
     async build(base) {
       for (const candidate of candidates) if (await node.store.isAncestor(candidate, base.main)) return { already: candidate };
       const used = await usedStems(node.store, await treeOf(node.store, base.main));
-      if (used.has(addition.task) || base.view.refs.has(claimRef(addition.task))) return drop('used', `the id ${addition.task} is already used`);
+      if (used.has(addition.task) || base.view.refs.has(claimRef(addition.task))) return drop('used', 'this id is used already');
       const main = await commitOn(node, base.main, new Map([[addition.path, addition.content]]), {
         author: addition.by,
         message: renderMessage({ subject: `${addition.task}: add`, trailers: { Kind: 'add', Task: addition.task } }),

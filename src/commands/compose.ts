@@ -36,6 +36,7 @@ import type { Worktrees } from '../ports/worktrees.ts';
 import { bootstrapEmbedded } from './bootstrap.ts';
 
 export interface Clone {
+  readonly place: GitPlace;
   /** Top of the work tree; null in a bare clone. */
   readonly root: string | null;
   readonly gitDir: string;
@@ -78,6 +79,8 @@ export async function findPlace(cwd: string): Promise<GitPlace> {
     throw new CambiumError('not-a-workspace', `${cwd} is not inside a git repository.`, { hint: 'Run `cambium init` to make a workspace here, or `cambium clone <url>` to join one.' });
   }
   const [gitDir = '', commonDir = '', bare = ''] = found.stdout.toString('utf8').trim().split('\n');
+  // An agent's own worktree is a place inside the clone that it belongs to.
+  if (gitDir !== commonDir && cwd.includes('/.cambium/worktrees/')) return findPlace(cwd.slice(0, cwd.indexOf('/.cambium/worktrees/')));
   const [root, config, head] = await Promise.all([
     bare === 'true' ? null : gitText(['rev-parse', '--path-format=absolute', '--show-toplevel'], { cwd }),
     tryGit(['config', '-z', '--get-regexp', '^(cambium\\.|remote\\..*\\.url$)'], { cwd }),
@@ -126,7 +129,7 @@ export async function wire(place: GitPlace, remote: string | null, branch: strin
   const index = await openIndex(store, local);
   const ages = await openAges(local, store, openAdditions(gitDir));
   return {
-    root, gitDir, commonDir, stateDir, workDir, branch, remote, store, hub, mirror, clock, local, reader,
+    place, root, gitDir, commonDir, stateDir, workDir, branch, remote, store, hub, mirror, clock, local, reader,
     supervisor: createSupervisor({ programs: builtPrograms() }),
     fleets: createFleetReader({ store, chains: reader, index: index.index, ages, local }),
     worktrees: openWorktrees(gitDir, join(workDir, 'worktrees')),

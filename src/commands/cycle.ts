@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { acquireDaemonLock } from '../adapters/system/daemonLock.ts';
 import { pass } from '../cycle/pass.ts';
 import { CambiumError } from '../errors.ts';
-import { findPlace, nodeName, nodeOf, openClone } from './compose.ts';
+import { nodeName, nodeOf, openClone } from './compose.ts';
 import { openLives } from './lives.ts';
 import { openLoop } from './loop.ts';
 import type { Answer } from './output.ts';
@@ -22,7 +22,7 @@ export async function cycleCommand(options: CycleOptions): Promise<Answer> {
   if ('heldBy' in lock) throw new CambiumError('daemon-running', 'A daemon serves this clone: it cycles by itself.', { hint: 'See `cambium status`.' });
   const events: Record<string, unknown>[] = [];
   try {
-    const place = await findPlace(process.cwd());
+    const { place } = clone;
     const { process: self, machine } = await clone.supervisor.self();
     const lives = await openLives(clone.local, machine, self, clone.clock.ulid());
     const node = await nodeOf(clone, nodeName(place, options.node), lives.incarnation);

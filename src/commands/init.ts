@@ -22,7 +22,7 @@ export async function initCommand(dir: string | undefined, options: InitOptions)
   if (made.length > 0) await commit(top, made);
   const text = made.length === 0
     ? `${top} is a cambium workspace already: nothing was changed.`
-    : `${top} is a cambium workspace now (${made.length} files, committed on ${branch}).\n\nNext:\n  cambium up                      run the fleet here\n  cambium task add "A first task"  add work; or drop a Markdown file into tasks/\n  cambium join <url>              share it with other machines`;
+    : `${top} is a cambium workspace now (${made.length} files, committed on ${branch}).\n\nNext:\n  cambium up                       run the fleet here\n  cambium task add "A first task"  add work; or drop a Markdown file into tasks/\n  cambium join <url>               share it with other machines`;
   return { data: { root: top, branch, created: made }, text };
 }
 

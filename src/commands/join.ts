@@ -3,7 +3,8 @@ import { basename, resolve } from 'node:path';
 import { createHeart } from '../act/heartbeat.ts';
 import { checkClone, probeHub } from '../adapters/git/probe.ts';
 import { openGitHub } from '../adapters/git/hub.ts';
-import { git, gitText, tryGit } from '../adapters/git/run.ts';
+import { git, gitText } from '../adapters/git/run.ts';
+import { variable } from '../adapters/system/environment.ts';
 import { withTempFolder } from '../adapters/system/files.ts';
 import { CambiumError } from '../errors.ts';
 import { chainState } from '../model/claim.ts';
@@ -113,7 +114,7 @@ async function setConfig({ gitDir }: Pick<GitPlace, 'gitDir'>, key: string, valu
 export async function registerNode(clone: Clone, place: GitPlace, asked: string | undefined): Promise<string> {
   const { process: self, machine } = await clone.supervisor.self();
   const lives = await openLives(clone.local, machine, self, clone.clock.ulid());
-  const wanted = asked ?? place.settings.get('cambium.node') ?? hostName();
+  const wanted = asked ?? variable('CAMBIUM_NODE') ?? place.settings.get('cambium.node') ?? hostName();
   for (let number = 1; ; number++) {
     const name = number === 1 ? wanted : `${wanted}-${number}`;
     const node = await nodeOf(clone, name, lives.incarnation);
@@ -133,8 +134,8 @@ export async function cloneCommand(url: string, dir: string | undefined, options
   const address = /^[\w+.-]+:/.test(url) ? url : resolve(url);
   const branch = await fleetBranch(address);
   const folder = resolve(dir ?? basename(url.replace(/\/+$/, '')).replace(/\.git$/, '').replace(/^.*:/, ''));
-  const cloned = await tryGit(['clone', '--quiet', '--branch', branch, '--', address, folder]);
-  if (cloned.code !== 0) throw new CambiumError('refused', `git clone failed: ${cloned.stderr.trim().split('\n').at(-1) ?? ''}`, { hint: 'Choose a new folder: `cambium clone <url> <dir>`.' });
+  const { cloneRepository } = await import('../adapters/git/cloneRepository.ts');
+  await cloneRepository(address, branch, folder);
   await git(['config', 'cambium.hub', 'origin'], { cwd: folder });
   await git(['config', 'cambium.branch', branch], { cwd: folder });
   const clone = await openClone({ cwd: folder });
@@ -150,7 +151,7 @@ export async function cloneCommand(url: string, dir: string | undefined, options
 async function fleetBranch(address: string): Promise<string> {
   const hub = openGitHub({ gitDir: '.', url: address });
   const heads = await hub.list();
-  if (!heads.has(FLEET_REF)) throw new CambiumError('hub-not-joined', `${hub.url} is not a fleet's hub: it has no ${FLEET_REF}.`, { hint: 'In a workspace, `cambium join <url>` makes it one.' });
+  if (!heads.has(FLEET_REF)) throw new CambiumError('hub-not-joined', `${hub.url} is not a fleet's hub: it has no ${FLEET_REF}.`, { hint: `On the machine where the work is: \`cambium init\`, then \`cambium join ${hub.url}\`.` });
   const main = heads.get(branchRef('main'));
   if ([...heads.keys()].filter((ref) => ref.startsWith('refs/heads/')).length === 1 && main !== undefined) return 'main';
   return readBranch(address);

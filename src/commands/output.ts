@@ -11,7 +11,7 @@ export interface Answer {
 }
 
 export function printAnswer({ data, text, exit = 0 }: Answer, json: boolean): void {
-  process.stdout.write(json ? `${JSON.stringify({ ok: exit === 0, data })}\n` : text === '' ? '' : `${text}\n`);
+  process.stdout.write(json ? `${JSON.stringify({ ok: true, data })}\n` : text === '' ? '' : `${text}\n`);
   process.exitCode = exit;
 }
 

@@ -10,7 +10,7 @@ import { machineSignature } from '../model/message.ts';
 import type { Signature } from '../model/git.ts';
 import { isAgentId } from '../model/ids.ts';
 import type { Fleet } from '../model/snapshot.ts';
-import { findPlace, nodeName, nodeOf, openClone } from './compose.ts';
+import { nodeName, nodeOf, openClone } from './compose.ts';
 import type { Clone } from './compose.ts';
 
 export interface Session {
@@ -42,8 +42,7 @@ export interface SessionOptions {
 export async function withSession<T>(options: SessionOptions, body: (session: Session) => Promise<T>): Promise<T> {
   const clone = await openClone();
   try {
-    const place = await findPlace(process.cwd());
-    const node = await nodeOf(clone, nodeName(place, options.node), clone.clock.ulid());
+    const node = await nodeOf(clone, nodeName(clone.place, options.node), clone.clock.ulid());
     const stale = await refresh(clone, options.needsHub);
     if (options.needsHub) await settleAll(node, clone.reader, 5_000);
     const view = clone.mirror.known();

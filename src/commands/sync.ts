@@ -11,6 +11,7 @@ import type { Checkout } from '../ports/checkout.ts';
 
 export function syncCommand(options: { readonly yes?: boolean | undefined }): Promise<Answer> {
   return withSession({ needsHub: true }, async (session) => {
+    const { clone } = session;
     const checkout = session.clone.checkout();
     await checkout.recover();
     // A file counts as saved when two looks apart see the same: the first look only remembers.
@@ -18,7 +19,7 @@ export function syncCommand(options: { readonly yes?: boolean | undefined }): Pr
     await session.clone.clock.sleep(session.fleet.config.timings.settleMs);
     const { view, published, moved } = await syncOnce(session, checkout, options.yes === true);
     const lines = [
-      `${published.length} edit${published.length === 1 ? '' : 's'} published.`,
+      `${published.length === 0 ? 'Nothing to publish.' : `${published.length} edit${published.length === 1 ? '' : 's'} published.`}${moved.moved ? ` Your checkout is at ${(clone.mirror.known().main ?? '').slice(0, 8)} now.` : ''}`,
       ...(view.blocked === null ? [] : [`The checkout is left alone: ${view.blocked}.`]),
       ...view.notes, ...view.held.map(({ path, line, reason, mend }) => `${path}:${line} ${reason}\n  → ${mend}`),
       ...moved.skipped.map(({ path, reason }) => `${path} is left as it is: ${reason}`),

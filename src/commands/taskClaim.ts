@@ -13,7 +13,7 @@ import type { Task } from '../model/task.ts';
 import { agentNamed } from '../orient/agents.ts';
 import { claimProblem, orient } from '../orient/situation.ts';
 import type { TaskSituation } from '../orient/situation.ts';
-import { dropSession, saveSession } from './claimSessions.ts';
+import { clearSession, keepSession, readSession, saveSession } from './claimSessions.ts';
 import type { Answer } from './output.ts';
 import { agentOf, withSession } from './session.ts';
 import type { Session } from './session.ts';
@@ -63,7 +63,7 @@ async function claimAny(session: Session, agent: LocalAgent): Promise<Answer> {
 async function claimOne(session: Session, agent: LocalAgent, { task }: TaskSituation): Promise<Answer> {
   const end = await tryClaim(session, agent, task);
   if (end.state === 'published') return begin(session, agent, task, end.value);
-  if (end.state === 'dropped') throw new CambiumError('lost-race', `${task.id} was lost: ${end.drop.detail}.`);
+  if (end.state === 'dropped') throw new CambiumError('lost-race', `${task.id} was lost: ${end.drop.detail}.`, { hint: 'Claim another: see `cambium task ready`.' });
   throw unanswered(end);
 }
 
@@ -83,7 +83,7 @@ async function begin(session: Session, agent: LocalAgent, task: Task, won: Claim
     throw new CambiumError('lost-race', `${task.id} was won and given back: ${problem}.`);
   }
   const base = fleet.main.commit;
-  await saveSession(clone.local, { task: task.id, epoch, agent: agent.id, incarnation: node.identity.incarnation, base });
+  await saveSession(clone.local, { task: task.id, epoch, attempt, agent: agent.id, claim: won.chain.tip, base });
   const worktree = await clone.worktrees.create(`${task.id}-${epoch}`, base);
   const texts = await readTexts(clone.store, task, base);
   const data = { task: task.id, epoch, attempt, agent: agent.id, title: task.title, instruction: texts.instruction, context: texts.context, worktree, base, ttl_s, acceptance_criteria: task.acceptanceCriteria, verify: task.verify ?? null };
@@ -111,23 +111,26 @@ export function renewCommand(id: string, options: HoldOptions): Promise<Answer> 
 
 /** Gives a task back: an agent its own claim (with --epoch), a person one that waits for an answer. */
 export function releaseCommand(id: string, options: Omit<HoldOptions, 'epoch'> & { readonly epoch?: number | undefined }): Promise<Answer> {
-  return withSession({ node: options.node, needsHub: true }, async ({ clone, node, fleet }) => {
+  return withSession({ node: options.node, needsHub: true }, async (session) => {
+    const { clone, node, fleet } = session;
     const chain = fleet.chains.get(id);
     const state = chainState(chain);
     if (chain === undefined || (state !== 'held' && state !== 'waiting' && state !== 'review')) throw new CambiumError('refused', `${id} is not held by anybody.`);
     if (state === 'held' && (options.epoch !== chain.record.epoch || agentOf(options.agent) !== chain.record.agent)) {
       throw new CambiumError('fenced', `${id} is held by ${chain.record.agent} at epoch ${chain.record.epoch}.`, { hint: `Its owner releases it with --agent ${chain.record.agent} --epoch ${chain.record.epoch}; a person ends it with \`cambium task cancel ${id}\`.` });
     }
+    const saved = await readSession(clone.local, id, chain.record.epoch);
+    if (saved !== null && !(await keepSession(session, saved))) throw new CambiumError('hub-away', 'The work could not be kept on the hub, so the claim is not given back.', { hint: 'Try again when it is back.' });
     const ends = await publish(node, [releaseMember(node, clone.reader, { task: id, tip: chain.tip, reason: options.reason ?? 'released by hand' })]);
     published(id, ends.get(releaseKey(id, chain.tip)) as Published<Chain>);
-    await dropSession(clone.local, id, chain.record.epoch);
+    if (saved !== null) await clearSession(session, saved);
     return { data: { task: id }, text: `${id} is ready again.` };
   });
 }
 
 export function published<T>(task: string, end: Published<T>): T {
   if (end.state === 'published') return end.value;
-  if (end.state === 'dropped') throw new CambiumError(end.drop.code === 'fenced' ? 'fenced' : 'refused', `${task}: ${end.drop.detail}.`, { data: { code: end.drop.code } });
+  if (end.state === 'dropped') throw new CambiumError(end.drop.code === 'fenced' ? 'fenced' : end.drop.code === 'used' ? 'id-used' : 'refused', `${task}: ${end.drop.detail}.`, { data: { code: end.drop.code } });
   throw unanswered(end);
 }
 

@@ -1,21 +1,25 @@
 /** `cambium task complete|fail`: lands what stands in the claim's worktree. The node judges: scope, criteria, verify. */
 import { landKey, landMember } from '../act/land.ts';
 import type { Landed, Landing } from '../act/land.ts';
+import { isHeldBy } from '../act/claim.ts';
 import { publish } from '../act/publish.ts';
 import type { Published } from '../act/publish.ts';
+import { pushStale } from '../act/run/salvage.ts';
 import { runScript } from '../act/run/script.ts';
 import { scopeBreaches } from '../act/run/scope.ts';
-import { chainState } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import { readInput } from '../adapters/system/files.ts';
 import { CambiumError } from '../errors.ts';
 import type { Oid } from '../model/ids.ts';
+import { staleRef } from '../model/layout.ts';
 import type { Criterion, Task, TaskResult } from '../model/task.ts';
 import { judgeCriteria, parseResultFile } from '../observe/report.ts';
 import { diffTrees, treeOf } from '../observe/tree.ts';
 import { agentNamed } from '../orient/agents.ts';
 import type { SpawnEnd } from '../ports/provider.ts';
-import { dropSession, readSession } from './claimSessions.ts';
+import { clearSession, keepSession, readSession, workingOf } from './claimSessions.ts';
+import type { ClaimSession } from './claimSessions.ts';
+import { plain } from './output.ts';
 import type { Answer } from './output.ts';
 import { agentOf, withSession } from './session.ts';
 import type { Session } from './session.ts';
@@ -41,41 +45,54 @@ export function failCommand(id: string, options: CompleteOptions): Promise<Answe
 
 function endCommand(id: string, options: CompleteOptions, outcome: 'done' | 'failed'): Promise<Answer> {
   return withSession({ node: options.node, needsHub: true }, async (session) => {
-    const { clone, node, fleet } = session;
+    const { clone, fleet } = session;
     const task = fleet.tasks.get(id);
     if (task === undefined) throw unknownTask(session, id);
     const agent = agentOf(options.agent);
-    const chain = ownChain(fleet.chains.get(id), task, agent, options.epoch);
-    if ('tip' in chain) {
-      const landing = await prepare(session, task, chain, agent, options, outcome);
-      const ends = await publish(node, [landMember(node, clone.reader, landing)]);
-      const landed = published(id, ends.get(landKey(id, landing.tip)) as Published<Landed>);
-      await clone.worktrees.remove(`${id}-${options.epoch}`);
-      await dropSession(clone.local, id, options.epoch);
-      await syncAfterward(session);
-      return { data: { task: id, outcome, epoch: options.epoch, commit: landed.result }, text: `${id} is ${outcome}: ${landed.result.slice(0, 10)} on ${clone.branch}.` };
-    }
+    const chain = fleet.chains.get(id);
+    const saved = await readSession(clone.local, id, options.epoch);
+    const { kind, epoch, agent: owner, result } = chain?.record ?? {};
     // Asked again after it had landed: the same answer, nothing moves.
-    return { data: { task: id, outcome, epoch: options.epoch, commit: chain.landed }, text: `${id} is ${outcome} already: ${chain.landed.slice(0, 10)}.` };
+    if (result !== undefined && (kind === 'done' || kind === 'failed') && epoch === options.epoch && owner === agent) {
+      return { data: { task: id, outcome: kind, epoch, commit: result }, text: `${id} has landed already: ${result.slice(0, 10)}.` };
+    }
+    if (!isHeldBy(chain, options.epoch, agent)) throw await fenced(session, id, agent, options.epoch, saved);
+    const ended = await landNow(session, task, chain as Chain, saved, agent, options, outcome);
+    const verb = outcome === 'done' ? 'is done' : 'has failed';
+    return { data: { task: id, outcome, epoch: options.epoch, commit: ended.result }, text: `${id} ${verb}: ${ended.result.slice(0, 10)} on ${clone.branch}.` };
   });
 }
 
-function ownChain(chain: Chain | undefined, task: Task, agent: string, epoch: number): Chain | { readonly landed: Oid } {
-  if (chain !== undefined && chain.record.epoch === epoch && chain.record.agent === agent) {
-    if (chainState(chain) === 'held') return chain;
-    if (chain.record.kind === 'done' && chain.record.result !== undefined) return { landed: chain.record.result };
+async function landNow(session: Session, task: Task, chain: Chain, saved: ClaimSession | null, agent: string, options: CompleteOptions, outcome: 'done' | 'failed'): Promise<Landed> {
+  const { clone, node } = session;
+  if (saved === null || !(await clone.worktrees.exists(`${task.id}-${options.epoch}`))) {
+    throw new CambiumError('refused', `The worktree of ${task.id} is not in this clone.`, { hint: `End it where it was claimed (on ${chain.record.node}), or give it back with \`cambium task release ${task.id} --agent ${agent} --epoch ${options.epoch}\`.` });
   }
-  const now = chain === undefined ? 'nobody has claimed it' : `its chain says ${chain.record.kind} by ${chain.record.agent ?? '?'} at epoch ${chain.record.epoch}`;
-  throw new CambiumError('fenced', `${agent} does not hold ${task.id} at epoch ${epoch}: ${now}.`, {
-    hint: 'Somebody else went on with it. Your work is still in its worktree; nothing of it was landed.',
+  const landing = await prepare(session, task, chain, saved, agent, options, outcome);
+  if (outcome === 'failed' && (await keepSession(session, saved)) === false) throw new CambiumError('hub-away', 'The work could not be kept on the hub.', { hint: 'Try again when it is back.' });
+  const ends = await publish(node, [landMember(node, clone.reader, landing)]);
+  const landed = published(task.id, ends.get(landKey(task.id, landing.tip)) as Published<Landed>);
+  await clearSession(session, saved);
+  await syncAfterward(session);
+  return landed;
+}
+
+/** Late work is never lost and never landed: it goes to stale, and whoever asks is told who went on. */
+async function fenced(session: Session, id: string, agent: string, epoch: number, saved: ClaimSession | null): Promise<CambiumError> {
+  const record = session.fleet.chains.get(id)?.record;
+  const now = record === undefined ? 'nobody has claimed it' : `its chain says ${record.kind} by ${record.agent ?? '?'} at epoch ${record.epoch}`;
+  if (saved === null || saved.agent !== agent) return new CambiumError('fenced', `${agent} does not hold ${id} at epoch ${epoch}: ${now}.`, { hint: 'Claim it first with `cambium task claim`.' });
+  const kept = await pushStale({ node: session.node, worktrees: session.clone.worktrees }, workingOf(saved));
+  if (kept) await clearSession(session, saved);
+  return new CambiumError('fenced', `${agent} does not hold ${id} at epoch ${epoch} any more: ${now}. Nothing was landed.`, {
+    hint: kept ? `Your work is kept on ${staleRef(id, epoch)}.` : 'Your work is still in its worktree; try again to keep it on the hub.',
   });
 }
 
-async function prepare(session: Session, task: Task, chain: Chain, agent: string, options: CompleteOptions, outcome: 'done' | 'failed'): Promise<Landing> {
+async function prepare(session: Session, task: Task, chain: Chain, saved: ClaimSession, agent: string, options: CompleteOptions, outcome: 'done' | 'failed'): Promise<Landing> {
   const { clone, node, fleet } = session;
-  const saved = await readSession(clone.local, task.id, options.epoch);
   const { report, criteria } = judged(task, options.result === undefined ? '' : await readInput(options.result), outcome);
-  const work = saved === null ? null : await workOf(session, task, options.epoch, saved.base, agent, outcome);
+  const work = await workOf(session, task, options.epoch, saved.base, agent, outcome);
   const verify = outcome === 'done' && work !== null ? await runVerify(session, task, options.epoch) : null;
   const known = agentNamed(fleet.config, agent);
   const result: Landing['result'] = {
@@ -86,7 +103,7 @@ async function prepare(session: Session, task: Task, chain: Chain, agent: string
   return {
     task: task.id, title: task.title, path: task.path, instruction: chain.record.instruction?.blob ?? task.blob, tip: chain.tip, agent, work: outcome === 'failed' ? null : work,
     result, report: options.reason === undefined ? report : `# Failed\n\n${options.reason}\n\n${report}`, files: new Map(),
-    roster: { id: agent, role: known.role, provider: known.provider, capabilities: known.capabilities },
+    roster: { id: agent, role: known.role, provider: 'manual', capabilities: known.capabilities },
   };
 }
 
@@ -124,7 +141,9 @@ async function runVerify({ clone, node, fleet }: Session, task: Task, epoch: num
   const command = typeof task.verify === 'string' ? task.verify : task.verify.join(' ');
   const seconds = Math.round((Date.parse(end.endedAt) - Date.parse(end.startedAt)) / 100) / 10;
   if (end.exit === 0) return { command, exit: 0, seconds };
-  throw new CambiumError('refused', `${task.id} is not done: verify was red (exit ${end.exit ?? end.signal ?? '?'}).`, { hint: 'Mend it in the worktree and complete again.', data: { tail: end.tail.slice(-4_000) } });
+  throw new CambiumError('refused', `${task.id} is not done: verify was red (exit ${end.exit ?? end.signal ?? '?'}).`, {
+    hint: `Mend it in the worktree and complete again. Its last words:\n${end.tail.trimEnd().split('\n').slice(-20).map((line) => `    ${plain(line)}`).join('\n')}`, data: { tail: end.tail.slice(-4_000) },
+  });
 }
 
 async function ended(clone: Session['clone'], node: Session['node'], scratch: string): Promise<SpawnEnd> {

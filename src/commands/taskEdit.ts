@@ -89,7 +89,7 @@ function closeCommand(id: string, options: CloseOptions, kind: 'cancel' | 'reope
     const by = await actor(session);
     const ends = await publish(session.node, [memberOf(session, { task: id, path: task.path, by, reason: options.reason ?? 'asked for by hand' })]);
     const end = ends.get(closingKey(kind, id)) as Published<Closed>;
-    if (end.state === 'dropped' && end.drop.code === 'forbidden') throw new CambiumError('refused', `${end.drop.detail}.`, { hint: `To do it again all the same: \`cambium task retry ${id} --done\`.` });
+    if (end.state === 'dropped' && end.drop.code === 'forbidden') throw new CambiumError('refused', `${id}: ${end.drop.detail}.`, { hint: `To do it again all the same: \`cambium task retry ${id} --done\`.` });
     const closed = published(id, end);
     await syncAfterward(session);
     return { data: { task: id, commit: closed.main, epoch: closed.chain.record.epoch }, text: `${id} is ${told}.` };

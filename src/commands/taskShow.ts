@@ -1,4 +1,5 @@
 /** `cambium task list|ready|show`, read from what this clone knows; the hub is asked only where no daemon keeps it fresh. */
+import { CambiumError } from '../errors.ts';
 import { chainHistory } from '../observe/chains.ts';
 import { instructionText } from '../observe/taskFile.ts';
 import { fileAt } from '../observe/tree.ts';
@@ -20,11 +21,12 @@ export interface ListOptions {
 }
 
 export function listCommand(options: ListOptions): Promise<Answer> {
+  if (options.state !== undefined && !(ORDER as readonly string[]).includes(options.state)) throw new CambiumError('usage', `There is no state ${options.state}.`, { hint: `The states are ${ORDER.join(', ')}.` });
   return withSession({ needsHub: false }, async (session) => {
     const { tasks } = orient(session.fleet, session.clone.clock.now().toISOString());
     const shown = [...tasks.values()].filter(({ state }) => options.state === undefined || state === options.state).toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || byUrgency(a, b));
-    const rows = shown.map((task) => [task.state, task.task.id, String(task.task.priority), clip(task.task.title, 50), remark(task)]);
-    const text = shown.length === 0 ? 'No tasks. Drop a Markdown file into tasks/, or run `cambium task add "<title>"`.' : colored(rows);
+    const rows = shown.map((task) => [task.state, task.task.id, `P${task.task.priority}`, clip(task.task.title, 50), remark(task)]);
+    const text = shown.length === 0 && options.state !== undefined ? `No task is ${options.state}.` : shown.length === 0 ? 'No tasks. Drop a Markdown file into tasks/, or run `cambium task add "<title>"`.' : colored(rows);
     return { data: { tasks: shown.map(summary), quarantine: session.fleet.quarantine, stale: session.stale }, text: [text, ...quarantineText(session.fleet.quarantine), ...staleText(session)].join('\n') };
   });
 }

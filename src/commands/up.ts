@@ -9,7 +9,7 @@ import { CambiumError } from '../errors.ts';
 import { createDaemon } from '../cycle/daemon.ts';
 import type { PassReport } from '../cycle/pass.ts';
 import { STATE_PATHS } from '../model/layout.ts';
-import { findPlace, nodeName, nodeOf, openClone } from './compose.ts';
+import { nodeName, nodeOf, openClone } from './compose.ts';
 import type { Clone } from './compose.ts';
 import { endLife, openLives } from './lives.ts';
 import { isAway, openLoop } from './loop.ts';
@@ -42,7 +42,7 @@ export async function up(options: UpOptions): Promise<void> {
 }
 
 async function serve(clone: Clone, options: UpOptions): Promise<void> {
-  const place = await findPlace(process.cwd());
+  const { place } = clone;
   const { process: self, machine } = await clone.supervisor.self();
   const lives = await openLives(clone.local, machine, self, clone.clock.ulid());
   const node = await nodeOf(clone, nodeName(place, options.node), lives.incarnation);

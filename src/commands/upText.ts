@@ -3,6 +3,7 @@ import type { Loop } from '../cycle/loop.ts';
 import type { Clone } from './compose.ts';
 import type { Oid } from '../model/ids.ts';
 import type { Fleet } from '../model/snapshot.ts';
+import { orient } from '../orient/situation.ts';
 import { paint, plain } from './output.ts';
 import { quarantineText } from './taskShow.ts';
 
@@ -36,12 +37,19 @@ export async function describeRest(clone: Clone, loop: Loop, { ended, since }: R
   const quarantined = [...fleet.quarantine, ...checkout.held];
   const notes = [...(checkout.blocked === null ? [] : [`your checkout is left alone: ${checkout.blocked}`]), ...checkout.notes];
   return [
-    '', ended.size === 0 ? 'All quiet: nothing is ready.' : `All quiet: ${ended.size} ${ended.size === 1 ? 'task has' : 'tasks have'} ended.`,
+    '', ended.size === 0 ? `All quiet: nothing is ready.${stuckText(loop)}` : `All quiet: ${ended.size} ${ended.size === 1 ? 'task has' : 'tasks have'} ended.${stuckText(loop)}`,
     ...[...ended].map((task) => resultLine(fleet, task)),
     ...(shown.length === 0 ? [] : ['', `Commits made on ${clone.branch}:`, ...shown, ...(made.length > COMMITS_MAX ? ['  … see `cambium log`'] : [])]),
     ...quarantineText(quarantined), ...notes.map((note) => `\nNote: ${plain(note)}`),
     '', 'Next: drop a Markdown file into tasks/, or run `cambium task add "<title>"`.', 'To work with an agent CLI instead of runbooks, see `providers` in cambium.yaml.',
   ].join('\n');
+}
+
+function stuckText({ state, shop }: Loop): string {
+  if (state.fleet === null) return '';
+  const states = [...orient(state.fleet, shop.node.clock.now().toISOString()).tasks.values()];
+  const stuck = states.filter(({ state: task }) => ['blocked', 'input', 'review'].includes(task)).length;
+  return stuck === 0 ? '' : ` ${stuck} ${stuck === 1 ? 'waits' : 'wait'} for somebody: see \`cambium status\`.`;
 }
 
 function resultLine(fleet: Fleet, task: string): string {

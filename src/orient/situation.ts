@@ -50,7 +50,7 @@ function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: 
   if (state !== 'open') return { ...facts, ...heldSituation(state, chain as Chain) };
   if (block !== 'met') return { ...facts, state: 'blocked', reasons: [block.reason, block.mend] };
   const waits = [task.notBefore, chain?.record.kind === 'release' ? chain.record.not_before : undefined].filter((time) => time !== undefined && time > now);
-  if (waits.length > 0) return { ...facts, state: 'waiting', reasons: [`not before ${waits.toSorted().at(-1)}${releaseReason(chain)}`] };
+  if (waits.length > 0) return { ...facts, state: 'waiting', reasons: [`not before ${String(waits.toSorted().at(-1)).slice(0, 19)}Z${releaseReason(chain)}`] };
   const max = task.maxAttempts ?? fleet.config.defaults.maxAttempts;
   if (attemptsUsed(chain) >= max) return { ...facts, state: 'blocked', reasons: [`all ${max} attempts are used up`, `Start over with \`cambium task retry ${task.id}\`.`] };
   const later = unsupported(task);

@@ -1,5 +1,6 @@
 /** Whole passes over a fleet in memory: what becomes of a task, from its file to its end. */
 import { describe, expect, test } from 'vitest';
+import { releaseMember } from '../../src/act/claim.ts';
 import { MAIN, createMemoryFleet, refsOf, task } from '../support/memoryFleet.ts';
 import type { MemoryFleet, MemoryFleetOptions } from '../support/memoryFleet.ts';
 import type { Job, Work } from '../support/memoryMachine.ts';
@@ -230,7 +231,6 @@ describe('a hub that declines', () => {
     node.fault = () => 'ok';
     const desk = await fleet.seat('desk');
     await desk.look();
-    const { releaseMember } = await import('../../src/act/claim.ts');
     await desk.publish([releaseMember(desk.node, desk.reader, { task: 'a', tip: (await fleet.tip('a')).tip, reason: 'try again' })]);
     await restFor(fleet, 'vm-a', 120_000);
     expect((await fleet.tip('a')).record.kind).toBe('done');

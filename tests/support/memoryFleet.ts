@@ -68,7 +68,7 @@ export interface MemoryNode extends Seat {
   pass(options?: Partial<PassOptions>): Promise<PassReport>;
   /** Passes until nothing moves, at most `max`. */
   rest(max?: number): Promise<PassReport>;
-  /** Kills the daemon: what it was doing never goes on. */
+  /** Kills the daemon: what it was doing never goes on, and the pass it was in rejects with `killed`. */
   kill(): void;
   /** A new daemon process over the same clone. */
   restart(): Promise<void>;
@@ -255,13 +255,20 @@ const ABSENT: Checkout = {
   recover: async () => undefined,
 };
 
+interface Life {
+  readonly seat: Seat;
+  readonly loop: Loop;
+  readonly gone: Promise<never>;
+  readonly end: () => void;
+}
+
 async function openNode(world: World, name: string, options: MemoryFleetOptions): Promise<MemoryNode> {
   const kept = { store: createMemoryStore(), records: new Map<string, string>() };
   const machine = createMachine({ clock: world.clock, store: kept.store, work: options.work ?? (() => ({})), verify: options.verify ?? (() => 0) });
   const said: MemoryNode['said'] = [];
   const agents = [...(options.nodes[name] ?? [])];
 
-  async function live(): Promise<{ readonly seat: Seat; readonly loop: Loop }> {
+  async function live(): Promise<Life> {
     const seat = await openSeat(world, name, machine, kept);
     const { process, machine: id } = await machine.supervisor.self();
     const lives = await openLives(seat.node.local, id, process, world.clock.ulid());
@@ -269,13 +276,23 @@ async function openNode(world: World, name: string, options: MemoryFleetOptions)
     const clone = { ...seat.clone, checkout: () => options.checkouts?.[name] ?? ABSENT };
     const loop = await world.drive(openLoop({ clone, node, lives, agents, say: (event, fields = {}) => void said.push({ event, fields }) }));
     Object.defineProperty(loop.shop, 'providers', { value: machine.providers });
-    return { seat: Object.assign(seat, { node }), loop };
+    let end: () => void = () => undefined;
+    const gone = new Promise<never>((_resolve, reject) => {
+      end = () => reject(new Error('killed'));
+    });
+    gone.catch(() => undefined);
+    return { seat: Object.assign(seat, { node }), loop, gone, end };
+  }
+
+  function kill(): void {
+    life.seat.dead = true;
+    life.end();
   }
 
   let life = await live();
-  const passed = (more: Partial<PassOptions> = {}): Promise<PassReport> => world.drive(pass(life.loop, { fullScan: true, ...more }));
+  const passed = (more: Partial<PassOptions> = {}): Promise<PassReport> => world.drive(Promise.race([pass(life.loop, { fullScan: true, ...more }), life.gone]));
   const node: Partial<MemoryNode> = {
-    machine, records: kept.records, said,
+    machine, records: kept.records, said, kill,
     pass: passed,
     async rest(max = 20) {
       for (let passes = 1; ; passes++) {
@@ -283,10 +300,9 @@ async function openNode(world: World, name: string, options: MemoryFleetOptions)
         if (!report.progress || passes === max) return report;
       }
     },
-    kill: () => void (life.seat.dead = true),
     async restart() {
       const { fault, afterPush } = life.seat;
-      life.seat.dead = true;
+      kill();
       machine.boot();
       life = await live();
       Object.assign(life.seat, { fault, afterPush });

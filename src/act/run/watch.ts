@@ -26,7 +26,7 @@ export async function watchSpawn(shop: Workshop, run: Run): Promise<Run> {
   const reported = recordSpawn(supervisor, { ...run, report: report.report, criteria: report.criteria, usage: addUsage(run.usage, report.usage), costUsd: addCost(run.costUsd, report.costUsd) }, status.end, report.ok ? 'succeeded' : 'failed', report);
   shop.say('spawn ended', { task: run.task, spawn: run.spawn, ok: report.ok, failure: report.failure });
   if (report.ok) return judgeWork(shop, await saveRun(shop, reported));
-  return endAttempt(shop, reported, `${run.provider} ${describeFailure(report, status.end)}`, { retryable: report.retryable, backoffMs: backoffMs(run.attempt) });
+  return endAttempt(shop, reported, describeFailure(run.provider, report, status.end), { retryable: report.retryable, backoffMs: backoffMs(run.attempt) });
 }
 
 /** The supervisor died without a record. Its orphans are ended by their mark; the attempt counts, or it would repeat for ever. */
@@ -57,10 +57,10 @@ function recordSpawn(supervisor: ProcessIdentity | null, run: Run, end: SpawnEnd
   return { ...run, spawns: [...run.spawns, record] };
 }
 
-function describeFailure({ failure, report }: SpawnReport, { exit, signal, stopped }: SpawnEnd): string {
+function describeFailure(provider: string, { failure, report }: SpawnReport, { exit, signal, stopped }: SpawnEnd): string {
   const how = stopped === 'timeout' ? 'ran out of time' : stopped === 'silence' ? 'fell silent' : signal !== null ? `ended on ${signal}` : `ended with exit ${exit ?? '?'}`;
   const first = report.split('\n').find((line) => line.trim() !== '' && !line.startsWith('#')) ?? '';
-  return `${how}${failure === null ? '' : ` (${failure})`}${first === '' ? '' : `: ${first.slice(0, 200)}`}`;
+  return first === '' || stopped !== null ? `${provider} ${how}${failure === null ? '' : ` (${failure})`}` : `${provider} failed: ${first.slice(0, 200)}`;
 }
 
 async function judgeWork(shop: Workshop, run: Run): Promise<Run> {

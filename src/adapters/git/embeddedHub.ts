@@ -22,6 +22,7 @@ const SETTINGS = `[core]
 [transfer]
 	fsckObjects = true
 [receive]
+	shallowUpdate = true
 	autogc = false
 	advertiseAtomic = true
 	denyDeletes = false

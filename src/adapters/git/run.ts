@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { CambiumError } from '../../errors.ts';
 
 const HARDENED = [
@@ -79,7 +80,8 @@ export function tryGit(args: readonly string[], options: GitOptions = {}): Promi
 }
 
 function startFailure(cause: NodeJS.ErrnoException, cwd: string | undefined): CambiumError {
-  if (cause.code === 'ENOENT' && cwd === undefined) {
+  // The same code tells of a missing folder; there git itself is there.
+  if (cause.code === 'ENOENT' && (cwd === undefined || existsSync(cwd))) {
     return new CambiumError('git-missing', 'git is not installed or not on PATH.', { hint: 'Install git 2.38 or newer.', cause });
   }
   return new CambiumError('git-failed', `git could not be started${cwd === undefined ? '' : ` in ${cwd}`}: ${cause.message}`, { cause });

@@ -66,7 +66,7 @@ async function interpret(request: SpawnRequest, end: SpawnEnd, readFile: (name: 
   const all = plan.run.length;
   const passed = report !== null && report.blocks.length === all && report.blocks.every((block) => block.exit === 0);
   if (passed && stop === null && end.exit === 0) {
-    return { ...base(plan, report, end), ok: true, failure: null, criteria: judgeAll(request.task, true, `all ${all} blocks exited 0`), retryable: true };
+    return { ...base(plan, report, end), ok: true, failure: null, criteria: judgeAll(request.task, true, all === 1 ? 'its one block exited 0' : `all ${all} blocks exited 0`), retryable: true };
   }
   const reason = stop?.text ?? reasonOf(report, end);
   return {

@@ -1,0 +1,146 @@
+/**
+ * Whole fleets in bad weather: nodes that crash, answers that are lost, pushes that come late, by half or are refused for
+ * nothing, people who cancel and reopen. Then the sky clears, and what the history says is audited from outside.
+ * A failing seed is repeated exactly: `STORM_SEED=17 npx vitest run --project unit tests/cycle/storm.test.ts`.
+ */
+import { expect, test } from 'vitest';
+import { cancelMember, reopenMember } from '../../src/act/close.ts';
+import type { PushFault } from '../../src/adapters/memory/hub.ts';
+import { CambiumError } from '../../src/errors.ts';
+import { MAIN, createMemoryFleet, task } from '../support/memoryFleet.ts';
+import type { MemoryFleet, MemoryNode, Seat } from '../support/memoryFleet.ts';
+
+const NODES = { 'vm-a': ['ann', 'abe'], 'vm-b': ['bob'], 'vm-c': ['cid'] };
+const TASKS = ['a', 'b', 'c', 'd', 'e'];
+const maria = { name: 'Maria', email: 'maria@example.org', seconds: 1_795_219_200, zone: '+0100' };
+
+type Chance = <T>(options: readonly (readonly [number, T])[]) => T;
+
+/** Picks by weight, from a seed of its own. */
+function chanceOf(seed: number): Chance {
+  let state = seed * 2_654_435_761;
+  const random = (): number => {
+    state = (state + 0x6d2b79f5) | 0;
+    let z = Math.imul(state ^ (state >>> 15), 1 | state);
+    z = (z + Math.imul(z ^ (z >>> 7), 61 | z)) ^ z;
+    return ((z ^ (z >>> 14)) >>> 0) / 4_294_967_296;
+  };
+  return (options) => {
+    let left = random() * options.reduce((sum, [weight]) => sum + weight, 0);
+    for (const [weight, option] of options) if ((left -= weight) < 0) return option;
+    return options[0]![1];
+  };
+}
+
+const FAULTS: readonly (readonly [number, PushFault])[] = [[80, 'ok'], [4, 'refuse'], [4, 'lose-request'], [5, 'lose-reply'], [5, 'half'], [4, 'late']];
+
+async function storm(seed: number): Promise<MemoryFleet> {
+  const chance = chanceOf(seed);
+  const fleet = await createMemoryFleet({
+    seed, nodes: NODES, files: { ...Object.fromEntries(TASKS.map((id) => [`tasks/${id}.md`, task()])), 'tasks/b.md': task({ depends_on: '[a]' }) },
+    work: ({ task: id, epoch }) => ({ afterMs: chance([[3, 0], [3, 4_000], [1, 30_000]]), exit: chance([[6, 0], [1, 1]]), files: { [`${id}.txt`]: `epoch ${epoch}\n` } }),
+  });
+  const nodes = Object.keys(NODES).map((name) => fleet.node(name));
+  const desk = await fleet.seat('desk');
+  for (const node of [...nodes, desk]) node.fault = () => chance(FAULTS);
+  for (const node of nodes) {
+    node.afterPush = async () => {
+      if (chance([[60, false], [1, true]])) node.kill();
+    };
+  }
+  for (let round = 0; round < 40; round++) {
+    await Promise.all(nodes.map((node) => chance([[4, true], [1, false]]) && stumble(node)));
+    aloneAtWork(nodes);
+    await chance<() => Promise<unknown>>([
+      [8, async () => undefined],
+      [2, async () => fleet.hub.deliverLate()],
+      [1, () => meddle(desk, chance)],
+      [1, () => chance(nodes.map((node) => [1, node] as const)).restart()],
+    ])();
+    await fleet.clock.advance(chance([[6, 1_000], [4, 5_000], [1, 20_000], [1, 80_000]]));
+    aloneAtWork(nodes);
+  }
+  await clear(fleet, nodes);
+  return fleet;
+}
+
+/** A pass that may fail as a real one may: the daemon says so and looks again; a killed one is started anew. */
+async function stumble(node: MemoryNode): Promise<void> {
+  try {
+    if (node.dead) await node.restart();
+    await node.pass();
+  } catch (error) {
+    if (error instanceof CambiumError && ['lost-race', 'hub-away'].includes(error.code)) return;
+    if (!(error instanceof Error && error.message === 'killed')) throw error;
+  }
+}
+
+async function meddle(desk: Seat, chance: Chance): Promise<void> {
+  const id = chance(TASKS.map((name) => [1, name] as const));
+  const closing = { task: id, path: `tasks/${id}.md`, by: maria, reason: 'a whim' };
+  const member = chance([[1, cancelMember(desk.node, desk.reader, closing)], [2, reopenMember(desk.node, desk.reader, { ...closing, evenDone: true })]]);
+  await desk.publish([member], { patienceMs: 500 }).catch((error: unknown) => {
+    if (!(error instanceof CambiumError && error.code === 'lost-race')) throw error;
+  });
+}
+
+/** No fault any more: everything that is under way arrives, and the fleet comes to rest. */
+async function clear(fleet: MemoryFleet, nodes: readonly MemoryNode[]): Promise<void> {
+  for (const node of nodes) {
+    if (node.dead) await node.restart();
+    node.fault = () => 'ok';
+    node.afterPush = undefined;
+  }
+  fleet.hub.deliverLate();
+  for (let round = 0; round < 150; round++) {
+    const reports = await Promise.all(nodes.map((node) => node.pass()));
+    aloneAtWork(nodes);
+    if (round > 3 && reports.every(({ idle, progress, settled }) => idle && settled && !progress)) return;
+    await fleet.clock.advance(5_000);
+  }
+  const open = nodes.flatMap((node) => [...node.loop.state.runs.values()].map((run) => `${node.name}: ${run.task}.${run.epoch} ${run.phase}`));
+  throw new Error(`the fleet does not come to rest: ${open.join(', ')}`);
+}
+
+/** Two agents never work on one task at the same time. */
+function aloneAtWork(nodes: readonly MemoryNode[]): void {
+  const tasks = nodes.flatMap(({ machine }) => machine.running()).map((run) => run.split('.')[0]);
+  expect(tasks.toSorted()).toEqual([...new Set(tasks)].toSorted());
+}
+
+const ENDS = ['done', 'failed', 'cancel'];
+
+/** From the history alone: epochs, ends, results. */
+async function audit(fleet: MemoryFleet, id: string): Promise<void> {
+  const chain = await fleet.chain(id);
+  const witness = await fleet.seat('witness');
+  const { results } = await witness.look();
+  const main = fleet.hub.refs.get(MAIN)!;
+  let newest = 0;
+  let ended = false;
+  for (const { kind, epoch, result } of chain) {
+    if (kind === 'claim') expect(epoch).toBe(newest + 1);
+    newest = Math.max(newest, epoch);
+    expect(epoch, `${id}: ${kind} carries the newest epoch`).toBe(newest);
+    expect(ended, `${id}: what has ended is left by reopen only`).toBe(kind === 'reopen');
+    ended = ENDS.includes(kind);
+    if (result !== undefined) expect(await witness.store.isAncestor(result, main), `${id}: ${kind} is on main`).toBe(true);
+  }
+  expect(ended, `${id} has ended`).toBe(true);
+  expect(results.get(id)?.outcome).toBe(chain.at(-1)?.kind === 'cancel' ? 'cancelled' : chain.at(-1)?.kind);
+  await auditMain(witness, main, id, chain.filter(({ kind }) => ENDS.includes(kind) || kind === 'reopen').map(({ kind }) => kind));
+}
+
+/** Main tells the same ends as the chain, each once, in the same order. */
+async function auditMain({ store }: Seat, main: string, id: string, expected: readonly string[]): Promise<void> {
+  const told = (await store.log(main)).filter(({ message }) => message.includes(`\nTask: ${id}\n`) || message.endsWith(`\nTask: ${id}`)).map(({ message }) => /^Kind: (\w+)$/m.exec(message)?.[1] ?? '');
+  expect(told.filter((kind) => [...ENDS, 'reopen'].includes(kind)).toSorted(), `${id}: every end is on main exactly once`).toEqual([...expected].toSorted());
+}
+
+const asked = Number(globalThis.process.env['STORM_SEED'] ?? 0);
+const seeds = asked > 0 ? [asked] : Array.from({ length: 12 }, (_, at) => at + 1);
+
+test.each(seeds)('storm %i ends with every task ended once, in chain and tree alike', async (seed) => {
+  const fleet = await storm(seed);
+  for (const id of TASKS) await audit(fleet, id);
+});
