@@ -11,7 +11,7 @@ export const note = 'All clones on this one machine, one hub in a folder, refs p
 const WAYS = [1, 2, 4, 8];
 
 export async function bench(lab, { full }) {
-  const turnMs = full ? 5_000 : 1_500;
+  const turnMs = full ? 5_000 : 1_200;
   const turns = full ? 5 : 3;
   const tasks = full ? 9_000 : 3_000;
   const { hub } = await makeFleet(lab, 'many', taskFiles(tasks));

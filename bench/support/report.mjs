@@ -4,7 +4,7 @@ import { machineText } from './machine.mjs';
 const HEAD = ['what', 'median', '10–90 %', 'n', 'against', 'its median', 'ratio', 'aim', ''];
 
 function cells({ what, unit, median, low, high, n, against, ratio, aim, met, note }) {
-  const value = (number) => `${round(number)}${unit === '' ? '' : ` ${unit}`}`;
+  const value = (number) => `${unit === '' ? number : round(number)}${unit === '' ? '' : ` ${unit}`}`;
   return [
     what, value(median), n < 2 ? '' : `${round(low)}–${round(high)}`, String(n), against?.what ?? '', against === null ? '' : value(against.median),
     ratio === null ? '' : `${ratio.toFixed(2)} ×`, aim === null ? '' : `${aim.atLeast ? '≥' : '≤'} ${aim.value}${aim.of === 'ratio' ? ' ×' : ` ${aim.of}`}`,

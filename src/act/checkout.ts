@@ -67,6 +67,12 @@ export async function lookAtCheckout(node: Node, checkout: Checkout, main: Oid, 
   return { blocked: null, head: look.head, synced, edits, cancels, held, unsettled: seen.unsettled, notes: [] };
 }
 
+/** What `bringUpToDate` needs, without looking for edits: a command of the person's own has nothing to publish. */
+export async function agreedCheckout(node: Node, checkout: Checkout): Promise<CheckoutView> {
+  const look = await checkout.look();
+  return look.state === 'ready' ? { ...NO_CHECKOUT, head: look.head, synced: await syncedTree(node, look.head) } : NO_CHECKOUT;
+}
+
 /** What HEAD itself holds is no edit: the person committed it, or pulled it. It is published as a commit, or is so already. */
 async function withoutCommitted(node: Node, synced: Oid, head: Oid, edits: readonly CheckoutEdit[]): Promise<{ readonly synced: Oid; readonly edits: readonly CheckoutEdit[] }> {
   const headTree = await treeOf(node.store, head);

@@ -2,6 +2,7 @@
 import type { Signature, TreeEdit } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
 import { treeOf } from '../observe/tree.ts';
+import type { Store } from '../ports/store.ts';
 import { nodeSignature } from './node.ts';
 import type { Node } from './node.ts';
 
@@ -14,6 +15,13 @@ export async function asTreeEdits(node: Node, files: FileEdits): Promise<Map<str
     return [path, { mode: '100644', oid: await node.store.writeBlob(Buffer.from(file as Uint8Array)) }];
   }));
   return new Map(edits);
+}
+
+/** A tree of one file. Blob and tree are flushed side by side: both are durable before any commit names them. */
+export async function writeFileTree(store: Store, name: string, text: string): Promise<Oid> {
+  const bytes = Buffer.from(text);
+  const [tree] = await Promise.all([store.writeTree([{ mode: '100644', name, oid: store.hashBlob(bytes) }]), store.writeBlob(bytes)]);
+  return tree;
 }
 
 export interface CommitParts {

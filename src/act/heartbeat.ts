@@ -9,6 +9,7 @@ import { renderMessage } from '../model/message.ts';
 import type { NodeBreak, NodeHeartbeat } from '../model/node.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { renderNodeRecord } from '../observe/nodeRecord.ts';
+import { writeFileTree } from './commit.ts';
 import { nodeSignature } from './node.ts';
 import type { Node } from './node.ts';
 
@@ -109,8 +110,7 @@ async function writeBeat(node: Node, content: BeatContent, seq: number): Promise
     node: identity.node, machine: identity.machine, incarnation: identity.incarnation, boot_id: identity.bootId, seq, version: node.version,
     claims: [...content.claims], spawns: [...content.spawns],
   };
-  const blob = await store.writeBlob(Buffer.from(renderNodeRecord(record)));
-  const tree = await store.writeTree([{ mode: '100644', name: 'node.json', oid: blob }]);
+  const tree = await writeFileTree(store, 'node.json', renderNodeRecord(record));
   const signature = nodeSignature(node);
   const message = renderMessage({ subject: `${identity.node}: heartbeat ${seq}`, trailers: { Kind: 'heartbeat', Node: identity.node } });
   return store.writeCommit({ tree, parents: [], author: signature, committer: signature, message });

@@ -1,6 +1,6 @@
 /**
  * Pushes whose outcome must be known before anything is built anew (PROTOCOL P2.2, P2.3). An entry is one local
- * ref: its commit holds the push as JSON and has every candidate as a parent, so neither a crash nor a `git gc`
+ * ref: its commit's message holds the push as JSON and every candidate is a parent of it, so neither a crash nor a `git gc`
  * can lose what may yet be accepted.
  */
 import type { RefUpdate } from '../model/git.ts';
@@ -22,17 +22,20 @@ export interface OutboxEntry {
 export async function putOutbox(node: Node, updates: readonly RefUpdate[]): Promise<OutboxEntry> {
   const { store, clock, identity } = node;
   const entry: OutboxEntry = { op: clock.ulid(), updates, atMs: clock.bootMs(), bootId: identity.bootId, owner: identity.process };
-  const blob = await store.writeBlob(Buffer.from(`${JSON.stringify(entry)}\n`));
-  const tree = await store.writeTree([{ mode: '100644', name: 'push.json', oid: blob }]);
   const signature = machineSignature(identity.node, 'node', clock.now());
   const parents = [...new Set(updates.flatMap(({ to }) => (to === null ? [] : [to])))];
-  const commit = await store.writeCommit({ tree, parents, author: signature, committer: signature, message: `outbox ${entry.op}\n` });
+  // The push stands in the message and the tree is one that is there already: an entry costs one object, not three.
+  const tree = parents[0] === undefined ? await store.writeTree([]) : (await store.readCommit(parents[0])).tree;
+  const commit = await store.writeCommit({ tree, parents, author: signature, committer: signature, message: `outbox ${entry.op}\n\n${JSON.stringify(entry)}\n` });
   await store.updateRefs([{ ref: `${OUTBOX_PREFIX}${entry.op}`, expect: null, to: commit }], 'cambium: outbox');
   return entry;
 }
 
+/** The move that drops the entry, to go with others in one transaction. */
+export const outboxDrop = ({ op }: OutboxEntry): { readonly ref: string; readonly to: null } => ({ ref: `${OUTBOX_PREFIX}${op}`, to: null });
+
 export async function dropOutbox(node: Node, entry: OutboxEntry): Promise<void> {
-  await node.store.updateRefs([{ ref: `${OUTBOX_PREFIX}${entry.op}`, to: null }], 'cambium: resolved');
+  await node.store.updateRefs([outboxDrop(entry)], 'cambium: resolved');
 }
 
 export async function readOutbox(node: Node): Promise<readonly OutboxEntry[]> {
@@ -41,8 +44,8 @@ export async function readOutbox(node: Node): Promise<readonly OutboxEntry[]> {
 }
 
 async function readEntry({ store }: Node, oid: Oid): Promise<OutboxEntry> {
-  const [file] = await store.readTree((await store.readCommit(oid)).tree);
-  return JSON.parse(Buffer.from(await store.readBlob(file?.oid ?? '')).toString('utf8')) as OutboxEntry;
+  const { message } = await store.readCommit(oid);
+  return JSON.parse(message.slice(message.indexOf('\n\n') + 2)) as OutboxEntry;
 }
 
 /** Repeats the identical push until the hub answers or the time is up (P2.3). */
@@ -90,7 +93,7 @@ async function settleEntry(node: Node, entry: OutboxEntry, isFinished: (task: st
   const recreates = (await Promise.all(creates.map(isFinished))).includes(true);
   const outcome: PushOutcome = recreates ? { kind: 'refused', detail: 'the task is finished', policy: false } : await pushUntilAnswered(node, entry.updates, patienceMs);
   if (outcome.kind === 'unknown') return 'unknown';
-  if (outcome.kind === 'accepted') await node.mirror.adopt(entry.updates);
-  await dropOutbox(node, entry);
+  if (outcome.kind === 'accepted') await node.mirror.adopt(entry.updates, [outboxDrop(entry)]);
+  else await dropOutbox(node, entry);
   return outcome.kind;
 }

@@ -10,7 +10,7 @@ import { NODES_PREFIX, branchRef } from '../model/layout.ts';
 import type { HubView } from '../observe/hubMirror.ts';
 import type { Node } from './node.ts';
 import { REFUSALS_BEFORE_LOCK, dropLock, takeLock, yieldToLock } from './landingLock.ts';
-import { dropOutbox, pushUntilAnswered, putOutbox } from './outbox.ts';
+import { dropOutbox, outboxDrop, pushUntilAnswered, putOutbox } from './outbox.ts';
 
 /** The main commit that a member builds on: the hub's, plus what members before it in the group have added. */
 export interface Base {
@@ -135,9 +135,11 @@ async function pushGroup<T>(node: Node, view: HubView, group: readonly Candidate
   const entry = await putOutbox(node, updates);
   const outcome = await pushUntilAnswered(node, updates, patienceMs);
   if (outcome.kind === 'unknown') return endAll(group, ends, { state: 'unknown', detail: outcome.detail });
-  if (outcome.kind === 'accepted') await node.mirror.adopt(updates);
+  if (outcome.kind === 'accepted') {
+    await node.mirror.adopt(updates, [outboxDrop(entry)]);
+    return endAll(group, ends);
+  }
   await dropOutbox(node, entry);
-  if (outcome.kind === 'accepted') return endAll(group, ends);
   if (!outcome.policy) return false;
   await settlePast(node, await node.mirror.refresh(), group, ends);
   const left = group.filter(({ member }) => !ends.has(member.key));

@@ -12,6 +12,7 @@ import type { NodeBreak } from '../model/node.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { renderNodeRecord } from '../observe/nodeRecord.ts';
 import { readChain, writeClaim } from './claim.ts';
+import { writeFileTree } from './commit.ts';
 import type { ClaimWon } from './claim.ts';
 import { agentSignature, nodeSignature } from './node.ts';
 import type { Node } from './node.ts';
@@ -85,8 +86,7 @@ async function writeBreak(node: Node, { owner, ownerTip: tip }: Takeover, lapsed
   const { store, clock, identity } = node;
   const breaks = lapsed.map(({ id, lapsed: chain }): { task: TaskId; epoch: number } => ({ task: id, epoch: chain.record.epoch }));
   const record: NodeBreak = { schema: 'cambium.node/1', kind: 'break', node: owner, by: identity.node, breaks, op: clock.ulid(), reason: 'silent for longer than its lease' };
-  const blob = await store.writeBlob(Buffer.from(renderNodeRecord(record)));
-  const tree = await store.writeTree([{ mode: '100644', name: 'node.json', oid: blob }]);
+  const tree = await writeFileTree(store, 'node.json', renderNodeRecord(record));
   const commit = await store.writeCommit({
     tree, parents: tip === null ? [] : [tip], author: agentSignature(node, identity.node), committer: nodeSignature(node),
     message: renderMessage({ subject: `${owner}: break by ${identity.node}`, trailers: { Kind: 'break', Node: owner, 'Op-Id': record.op } }),

@@ -6,6 +6,7 @@ import { claimRef } from '../model/layout.ts';
 import { renderMessage } from '../model/message.ts';
 import type { RefUpdate } from '../model/git.ts';
 import { renderClaimRecord } from '../observe/claimRecord.ts';
+import { writeFileTree } from './commit.ts';
 import { nodeSignature } from './node.ts';
 import type { Node } from './node.ts';
 
@@ -29,8 +30,7 @@ export async function writeTransition(node: Node, draft: TransitionDraft): Promi
   const { store, clock } = node;
   // `schema` and `op` come first, as docs/formats.md shows them; every candidate has an op-id of its own (P2.2).
   const record = { ...draft.record, op: draft.record.op ?? clock.ulid(), schema: 'cambium.claim/1' } as ClaimRecord;
-  const blob = await store.writeBlob(Buffer.from(renderClaimRecord(record)));
-  const tree = await store.writeTree([{ mode: '100644', name: 'claim.json', oid: blob }]);
+  const tree = await writeFileTree(store, 'claim.json', renderClaimRecord(record));
   const parents = [draft.tip, draft.landing].filter((oid): oid is Oid => oid !== null && oid !== undefined);
   const message = renderMessage({
     subject: `${record.task}: ${record.kind} epoch ${record.epoch}${record.agent === null ? '' : ` by ${record.agent}`}`,

@@ -2,7 +2,6 @@
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Node, NodeIdentity } from '../act/node.ts';
-import { openCheckout } from '../adapters/checkout/checkout.ts';
 import { openAdditions } from '../adapters/git/additions.ts';
 import { openGitHub } from '../adapters/git/hub.ts';
 import { ensureEmbeddedHub } from '../adapters/git/embeddedHub.ts';
@@ -58,7 +57,7 @@ export interface Clone {
   readonly fleets: FleetReader;
   readonly worktrees: Worktrees;
   readonly version: string;
-  checkout(): Checkout;
+  checkout(): Promise<Checkout>;
   close(): Promise<void>;
 }
 
@@ -131,10 +130,13 @@ export async function wire(place: GitPlace, remote: string | null, branch: strin
   return {
     place, root, gitDir, commonDir, stateDir, workDir, branch, remote, store, hub, mirror, clock, local, reader,
     supervisor: createSupervisor({ programs: builtPrograms() }),
-    fleets: createFleetReader({ store, chains: reader, index: index.index, ages, local }),
+    fleets: createFleetReader({ store, chains: reader, index: index.index, ages, local, version: packageVersion() }),
     worktrees: openWorktrees(gitDir, join(workDir, 'worktrees')),
     version: packageVersion(),
-    checkout: () => openCheckout({ root, gitDir, commonDir, branch, store, halfSavedMs: 2_000, settleMs: 100, clock }),
+    async checkout() {
+      const { openCheckout } = await import('../adapters/checkout/checkout.ts');
+      return openCheckout({ root, gitDir, commonDir, branch, store, halfSavedMs: 2_000, settleMs: 100, clock });
+    },
     async close() {
       await index.save();
       await store.close();
@@ -144,15 +146,12 @@ export async function wire(place: GitPlace, remote: string | null, branch: strin
 
 /** The parsed tasks of the last command, so that the next one reads only what changed. */
 async function openIndex(store: Store, local: Local): Promise<{ readonly index: ReturnType<typeof createTaskIndex>; save(): Promise<void> }> {
-  const index = createTaskIndex(store);
   const before = await local.read('task-index');
-  if (typeof before === 'string') index.import(before);
-  const loaded = typeof before === 'string' ? before : '';
+  const index = createTaskIndex(store, typeof before === 'string' ? before : null);
   return {
     index,
     async save() {
-      const now = index.export();
-      if (now !== loaded) await local.write('task-index', now);
+      if (index.changed) await local.write('task-index', index.export());
     },
   };
 }

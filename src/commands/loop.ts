@@ -13,7 +13,6 @@ import { nodeRef } from '../model/layout.ts';
 import type { Run } from '../model/run.ts';
 import type { HubView } from '../observe/hubMirror.ts';
 import { fenceDeadlineMs } from '../model/lease.ts';
-import { DEFAULT_CONFIG } from '../observe/fleetConfig.ts';
 import { agentNamed, agentsOf } from '../orient/agents.ts';
 import type { Provider } from '../ports/provider.ts';
 import type { Clone } from './compose.ts';
@@ -35,7 +34,7 @@ export async function openLoop({ clone, node, lives, agents, say }: LoopOptions)
   state.fleet = fleet;
   const tip = view.refs.get(nodeRef(node.identity.node)) ?? null;
   await requireOwnName(clone, node, lives, tip);
-  const config = (): FleetConfig => state.fleet?.config ?? DEFAULT_CONFIG;
+  const config = (): FleetConfig => (state.fleet ?? fleet).config;
   const providers = providersOf(config);
   const shop: Workshop = {
     node, reader: clone.reader, worktrees: clone.worktrees, say, config,
@@ -54,7 +53,7 @@ export async function openLoop({ clone, node, lives, agents, say }: LoopOptions)
     state.runs.set(run.task, isAlive ? run : await endRun(shop, run, { kind: 'release', reason: 'the node was restarted' }));
   }
   return {
-    shop, fleets: clone.fleets, checkout: clone.checkout(), heart: await createHeart(node, clone.reader, tip), state,
+    shop, fleets: clone.fleets, checkout: await clone.checkout(), heart: await createHeart(node, clone.reader, tip), state,
     pastIncarnations: lives.past, agents: () => agentsOf(config(), node.identity.node, agents),
   };
 }

@@ -71,7 +71,12 @@ async function refresh(clone: Clone, needsHub: boolean): Promise<string | null> 
 export async function actor({ clone }: Session): Promise<Signature> {
   const agent = variable('CAMBIUM_AGENT');
   if (agent !== undefined && isAgentId(agent)) return machineSignature(agent, 'agent', clone.clock.now());
-  return clone.checkout().person();
+  return (await clone.checkout()).person();
+}
+
+export function unknownTask({ fleet }: Session, id: string): CambiumError {
+  const close = [...fleet.tasks.keys()].filter((known) => known.startsWith(id) || known.includes(id)).slice(0, 3);
+  return new CambiumError('unknown-task', `There is no task ${id}.`, { hint: close.length > 0 ? `Did you mean ${close.join(', ')}?` : 'See `cambium task list`.' });
 }
 
 export function agentOf(asked: string | undefined): string {

@@ -1,5 +1,5 @@
 /** `cambium sync`: one look at the person's checkout without a daemon: edits out, the hub's main in (PROTOCOL P11). */
-import { bringUpToDate, checkoutMembers, lookAtCheckout } from '../act/checkout.ts';
+import { agreedCheckout, bringUpToDate, checkoutMembers, lookAtCheckout } from '../act/checkout.ts';
 import type { CheckoutMoved, CheckoutView, Ingested } from '../act/checkout.ts';
 import { publish } from '../act/publish.ts';
 import type { Oid } from '../model/ids.ts';
@@ -12,7 +12,7 @@ import type { Checkout } from '../ports/checkout.ts';
 export function syncCommand(options: { readonly yes?: boolean | undefined }): Promise<Answer> {
   return withSession({ needsHub: true }, async (session) => {
     const { clone } = session;
-    const checkout = session.clone.checkout();
+    const checkout = await clone.checkout();
     await checkout.recover();
     // A file counts as saved when two looks apart see the same: the first look only remembers.
     await checkout.edits(await session.clone.store.readCommit(session.fleet.main.commit).then(({ tree }) => tree), true);
@@ -42,14 +42,10 @@ async function syncOnce({ clone, node, fleet }: Session, checkout: Checkout, con
 export async function syncAfterward(session: Session): Promise<void> {
   if (await daemonRuns(session.clone)) return;
   const { clone, node } = session;
-  const checkout = clone.checkout();
+  const checkout = await clone.checkout();
   try {
     await checkout.recover();
-    const look = await checkout.look();
-    if (look.state !== 'ready') return;
-    const main = clone.mirror.known().main as Oid;
-    const view = await lookAtCheckout(node, checkout, main, { full: false, consent: false });
-    await bringUpToDate(node, checkout, view, [], main);
+    await bringUpToDate(node, checkout, await agreedCheckout(node, checkout), [], clone.mirror.known().main as Oid);
   } catch (error) {
     // The command itself is on the hub; the checkout is brought up by the next daemon or `cambium sync`.
     if (!(error instanceof CambiumError)) throw error;

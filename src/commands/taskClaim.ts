@@ -15,7 +15,7 @@ import { claimProblem, orient } from '../orient/situation.ts';
 import type { TaskSituation } from '../orient/situation.ts';
 import { clearSession, keepSession, readSession, saveSession } from './claimSessions.ts';
 import type { Answer } from './output.ts';
-import { agentOf, withSession } from './session.ts';
+import { agentOf, unknownTask, withSession } from './session.ts';
 import type { Session } from './session.ts';
 
 export interface ClaimOptions {
@@ -139,9 +139,4 @@ function unanswered(end: Published<unknown>): CambiumError {
   return end.state === 'refused-by-policy'
     ? new CambiumError('hub-policy', `The hub refuses the push: ${detail}`, { hint: 'Ask whoever runs the hub to allow this user to write to the branch and to refs/cambium/*.' })
     : new CambiumError('outcome-unknown', `The hub did not answer: ${detail}`, { hint: 'The push may still have happened: it is settled at the next command. Look with `cambium task show`.' });
-}
-
-export function unknownTask({ fleet }: Session, id: string): CambiumError {
-  const close = [...fleet.tasks.keys()].filter((known) => known.startsWith(id) || known.includes(id)).slice(0, 3);
-  return new CambiumError('unknown-task', `There is no task ${id}.`, { hint: close.length > 0 ? `Did you mean ${close.join(', ')}?` : 'See `cambium task list`.' });
 }

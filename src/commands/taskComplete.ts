@@ -21,10 +21,10 @@ import { clearSession, keepSession, readSession, workingOf } from './claimSessio
 import type { ClaimSession } from './claimSessions.ts';
 import { plain } from './output.ts';
 import type { Answer } from './output.ts';
-import { agentOf, withSession } from './session.ts';
+import { agentOf, unknownTask, withSession } from './session.ts';
 import type { Session } from './session.ts';
 import { syncAfterward } from './sync.ts';
-import { published, unknownTask } from './taskClaim.ts';
+import { published } from './taskClaim.ts';
 
 export interface CompleteOptions {
   readonly agent?: string | undefined;

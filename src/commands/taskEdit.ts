@@ -13,9 +13,9 @@ import { orientDependencies } from '../orient/dependencies.ts';
 import { renderInstruction } from '../observe/renderInstruction.ts';
 import { syncAfterward } from './sync.ts';
 import type { Answer } from './output.ts';
-import { actor, withSession } from './session.ts';
+import { actor, unknownTask, withSession } from './session.ts';
 import type { Session } from './session.ts';
-import { published, unknownTask } from './taskClaim.ts';
+import { published } from './taskClaim.ts';
 
 export interface AddOptions {
   readonly id?: string | undefined;

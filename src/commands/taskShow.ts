@@ -1,7 +1,6 @@
 /** `cambium task list|ready|show`, read from what this clone knows; the hub is asked only where no daemon keeps it fresh. */
 import { CambiumError } from '../errors.ts';
 import { chainHistory } from '../observe/chains.ts';
-import { instructionText } from '../observe/taskFile.ts';
 import { fileAt } from '../observe/tree.ts';
 import { resultPath } from '../model/layout.ts';
 import type { Quarantined } from '../model/task.ts';
@@ -9,9 +8,8 @@ import { byUrgency, orient } from '../orient/situation.ts';
 import type { TaskSituation, TaskState } from '../orient/situation.ts';
 import { paint, plain, table } from './output.ts';
 import type { Answer } from './output.ts';
-import { withSession } from './session.ts';
+import { unknownTask, withSession } from './session.ts';
 import type { Session } from './session.ts';
-import { unknownTask } from './taskClaim.ts';
 
 const ORDER: readonly TaskState[] = ['input', 'review', 'held', 'ready', 'waiting', 'blocked', 'failed', 'cancelled', 'done'];
 const COLOR: Readonly<Record<TaskState, number>> = { input: 35, review: 35, held: 36, ready: 32, waiting: 33, blocked: 33, failed: 31, cancelled: 90, done: 90 };
@@ -46,6 +44,7 @@ export function showCommand(id: string): Promise<Answer> {
     if (situation === undefined) throw unknownTask(session, id);
     const history = situation.chain === undefined ? [] : await chainHistory(clone.store, clone.reader, situation.chain.tip);
     const result = await fileAt(clone.store, fleet.main.tree, resultPath(situation.task.path));
+    const { instructionText } = await import('../observe/taskFile.ts');
     const instruction = instructionText(await clone.store.readBlob(situation.task.blob));
     const chain = history.map(({ tip, record, at }) => ({ commit: tip, kind: record.kind, epoch: record.epoch, attempt: record.attempt, agent: record.agent, node: record.node, at: new Date(at * 1000).toISOString(), reason: record.reason ?? null, result: record.result ?? null }));
     const resultText = result === null ? null : Buffer.from(result.bytes).toString('utf8');

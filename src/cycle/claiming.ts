@@ -10,9 +10,9 @@ import { decideClaims, misfit } from '../decide/claims.ts';
 import { decideTakeovers } from '../decide/recovery.ts';
 import type { Chain } from '../model/claim.ts';
 import type { Fleet } from '../model/snapshot.ts';
-import { claimProblem, orient } from '../orient/situation.ts';
+import { claimProblem } from '../orient/situation.ts';
 import type { Loop } from './loop.ts';
-import { observe, snapshot } from './observe.ts';
+import { observe, situationOf, snapshot } from './observe.ts';
 import { renewalKey } from './state.ts';
 
 /** Takeovers first, then ready tasks for what is still free. */
@@ -47,7 +47,7 @@ async function claimable(loop: Loop): Promise<readonly ClaimRequest[]> {
   const fleet = state.fleet as Fleet;
   const now = shop.node.clock.bootMs();
   for (const [task, untilMs] of state.heldOff) if (untilMs <= now) state.heldOff.delete(task);
-  const situation = orient(fleet, shop.node.clock.now().toISOString());
+  const situation = situationOf(loop, fleet);
   const ready = situation.ready.filter(({ task }) => !state.heldOff.has(task.id));
   const requests: ClaimRequest[] = [];
   for (const { task, agent } of decideClaims(snapshot(loop, fleet), { ...situation, ready })) {

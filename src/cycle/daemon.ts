@@ -98,7 +98,11 @@ export function createDaemon(loop: Loop, watcher: Watcher, options: DaemonOption
     },
     async run() {
       loop.shop.node.supervisor.onChange(waiter.nudge);
-      await watcher.start(waiter.nudge);
+      await watcher.start(() => {
+        loop.state.touched = true;
+        waiter.nudge();
+      });
+      loop.state.watched = true;
       try {
         await serve();
         if (stops > 0) await drain();

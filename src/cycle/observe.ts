@@ -3,6 +3,8 @@ import { watchLeases } from '../model/lease.ts';
 import type { Fleet, Snapshot } from '../model/snapshot.ts';
 import { requireWitnesses } from '../observe/witnesses.ts';
 import { heldByOthers } from '../orient/leases.ts';
+import { orient } from '../orient/situation.ts';
+import type { Situation } from '../orient/situation.ts';
 import type { Loop } from './loop.ts';
 
 /** Asks the hub, reads the fleet, and advances the timers of other nodes' leases. Throws `hub-away`, `hub-rewritten`. */
@@ -31,4 +33,14 @@ export function snapshot(loop: Loop, fleet: Fleet): Snapshot {
     fleet, leases: state.leases, runs: [...state.runs.values()],
     unlandedBefore: state.unlandedBefore, openEndsBefore: state.openEndsBefore, deletedBefore: state.deletedBefore, fetchPeriodMs: state.fetchPeriodMs,
   };
+}
+
+/** The fleet oriented; computed anew only when the fleet has changed or a task that waits has come due. */
+export function situationOf({ shop, state }: Loop, fleet: Fleet): Situation {
+  const now = shop.node.clock.now().toISOString();
+  const known = state.oriented;
+  if (known?.fleet === fleet && (known.situation.nextDue === null || now < known.situation.nextDue)) return known.situation;
+  const situation = orient(fleet, now);
+  state.oriented = { fleet, situation };
+  return situation;
 }

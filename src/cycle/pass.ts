@@ -13,12 +13,11 @@ import { CambiumError } from '../errors.ts';
 import type { Chain } from '../model/claim.ts';
 import { taskStem } from '../model/layout.ts';
 import type { Fleet } from '../model/snapshot.ts';
-import { orient } from '../orient/situation.ts';
 import type { Situation } from '../orient/situation.ts';
 import { beatIfDue } from './beat.ts';
 import { claimMore } from './claiming.ts';
 import type { Loop } from './loop.ts';
-import { observe, reread, snapshot } from './observe.ts';
+import { observe, reread, situationOf, snapshot } from './observe.ts';
 import { fenceLostRuns, keepWip, runMembers, settleRuns, stepRuns } from './runs.ts';
 
 export interface PassOptions {
@@ -108,7 +107,7 @@ const MAIN_REFUSED_MS = 60_000;
 /** All this node has to say, in as few pushes as may be: the person's edits, ended runs, repairs, projections. */
 async function publishAll(loop: Loop, fleet: Fleet, options: PassOptions): Promise<Said> {
   const { shop, state } = loop;
-  state.checkout = await lookAtCheckout(shop.node, loop.checkout, fleet.main.commit, { full: options.fullScan, consent: options.consent ?? false });
+  await lookAgain(loop, fleet, options);
   const members = await membersOf(loop, fleet);
   if (members.length === 0) return { moved: false, published: [] };
   const before = shop.node.mirror.known();
@@ -120,10 +119,23 @@ async function publishAll(loop: Loop, fleet: Fleet, options: PassOptions): Promi
   return { moved: settled || now.main !== before.main || now.refs !== before.refs, published: await settleCheckout(loop, ends) };
 }
 
+/** Reads the checkout again, unless nothing was touched since the last look and that found nothing to say. */
+async function lookAgain({ shop, state, checkout }: Loop, fleet: Fleet, options: PassOptions): Promise<void> {
+  const { edits, unsettled, held, cancels, blocked, notes, head } = state.checkout;
+  const calm = !state.touched && !options.fullScan && blocked === null && edits.length + unsettled.length + held.length + cancels.length + notes.length === 0;
+  if (calm) {
+    const look = await checkout.look();
+    if (look.state === 'ready' ? look.head === head : look.state === 'absent') return;
+  }
+  // Cleared before the look, so that what happens during it is looked at again.
+  state.touched = !state.watched;
+  state.checkout = await lookAtCheckout(shop.node, checkout, fleet.main.commit, { full: options.fullScan, consent: options.consent ?? false });
+}
+
 async function membersOf(loop: Loop, fleet: Fleet): Promise<Member<unknown>[]> {
   const { shop, state } = loop;
   const { node, reader } = shop;
-  const situation = orient(fleet, node.clock.now().toISOString());
+  const situation = situationOf(loop, fleet);
   const seen = snapshot(loop, fleet);
   const healing = decideHealing(seen, situation);
   state.unlandedBefore = fleet.unlanded;
@@ -177,8 +189,7 @@ function isSettled({ shop, state }: Loop): boolean {
 }
 
 function report(loop: Loop, { progress, settled }: { readonly progress: boolean; readonly settled: boolean }): PassReport {
-  const { state, shop } = loop;
-  const fleet = state.fleet as Fleet;
-  const situation = orient(fleet, shop.node.clock.now().toISOString());
+  const fleet = loop.state.fleet as Fleet;
+  const situation = situationOf(loop, fleet);
   return { progress, settled, situation, offline: null, idle: isIdle(snapshot(loop, fleet), situation) };
 }

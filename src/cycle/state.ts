@@ -5,6 +5,7 @@ import type { Oid, TaskId } from '../model/ids.ts';
 import type { LeaseWatches } from '../model/lease.ts';
 import type { Run } from '../model/run.ts';
 import type { Fleet } from '../model/snapshot.ts';
+import type { Situation } from '../orient/situation.ts';
 
 export interface LoopState {
   fleet: Fleet | null;
@@ -33,6 +34,11 @@ export interface LoopState {
   /** Landings that the hub refused by policy, with the reason, for status. */
   parked: ReadonlyMap<TaskId, string>;
   claiming: boolean;
+  oriented: { readonly fleet: Fleet; readonly situation: Situation } | null;
+  /** Files of the checkout may have changed since it was last looked at. */
+  touched: boolean;
+  /** A watcher tells when they do; without one each pass looks. */
+  watched: boolean;
   /** Wall minus boot clock at the last pass. */
   clockOffsetMs: number | null;
   offline: string | null;
@@ -41,7 +47,7 @@ export interface LoopState {
 export function freshState(fetchMs: number): LoopState {
   return {
     fleet: null, leases: new Map(), unlandedBefore: new Set(), openEndsBefore: new Set(), deletedBefore: new Set(), doubtful: new Set(), mainRefusedUntilMs: 0, heldOff: new Map(), runs: new Map(), renewed: new Map(), beaten: null,
-    nextBeatMs: 0, fetchPeriodMs: fetchMs, checkout: NO_CHECKOUT, skipped: new Map(), rescued: new Set(), parked: new Map(), claiming: true, clockOffsetMs: null, offline: null,
+    nextBeatMs: 0, fetchPeriodMs: fetchMs, checkout: NO_CHECKOUT, skipped: new Map(), rescued: new Set(), parked: new Map(), claiming: true, oriented: null, touched: true, watched: false, clockOffsetMs: null, offline: null,
   };
 }
 

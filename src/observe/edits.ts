@@ -4,9 +4,7 @@ import { CONFIG_FILE, isStatePath, resultPath, taskFileKind, taskStem } from '..
 import type { Quarantined } from '../model/task.ts';
 import type { CheckoutEdit } from '../ports/checkout.ts';
 import type { Store } from '../ports/store.ts';
-import { parseFleetConfig } from './fleetConfig.ts';
 import { checkTaskPath } from './names.ts';
-import { parseTask } from './taskFile.ts';
 import { entryAt } from './tree.ts';
 import { usedStems } from './usedIds.ts';
 
@@ -44,6 +42,7 @@ async function inspectDeletion(store: Store, mainTree: Oid, path: string, held: 
 }
 
 async function inspectConfig(store: Store, edit: CheckoutEdit, held: Held): Promise<EditVerdict> {
+  const { parseFleetConfig } = await import('./fleetConfig.ts');
   const parsed = parseFleetConfig(await store.readBlob(edit.oid as Oid));
   if ('config' in parsed) return { kind: 'publish', edit };
   const [first] = parsed.problems;
@@ -51,6 +50,7 @@ async function inspectConfig(store: Store, edit: CheckoutEdit, held: Held): Prom
 }
 
 async function parsedProblem(store: Store, path: string, oid: Oid): Promise<Quarantined | null> {
+  const { parseTask } = await import('./taskFile.ts');
   const parsed = parseTask({ path, blob: oid, bytes: await store.readBlob(oid) });
   return 'reason' in parsed ? parsed : null;
 }

@@ -11,7 +11,6 @@ import type { Local } from '../ports/local.ts';
 import type { Store } from '../ports/store.ts';
 import type { TaskAges } from './ages.ts';
 import type { ChainReader } from './chains.ts';
-import { DEFAULT_CONFIG, parseFleetConfig } from './fleetConfig.ts';
 import type { HubView } from './hubMirror.ts';
 import { lastNamed } from './lastNamed.ts';
 import type { TaskIndex, TaskView } from './taskIndex.ts';
@@ -28,13 +27,17 @@ export interface FleetReaderOptions {
   readonly index: TaskIndex;
   readonly ages: TaskAges;
   readonly local: Local;
+  readonly version: string;
 }
 
-export function createFleetReader({ store, chains, index, ages, local }: FleetReaderOptions): FleetReader {
-  const readConfig = createConfigReader(store, local);
+export function createFleetReader({ store, chains, index, ages, local, version }: FleetReaderOptions): FleetReader {
+  const readConfig = createConfigReader(store, local, version);
   const isUnlanded = createLandingCheck(store, chains);
+  let last: { readonly view: HubView; readonly fleet: Fleet } | null = null;
   return {
     async read(view) {
+      // The mirror replaces its map only when a ref has moved.
+      if (last?.view.refs === view.refs) return last.fleet;
       const commit = view.main as Oid;
       const tree = await treeOf(store, commit);
       const [files, { config, problems }, claims, nodes, since] = await Promise.all([
@@ -43,11 +46,13 @@ export function createFleetReader({ store, chains, index, ages, local }: FleetRe
       const unlanded = new Set<TaskId>();
       for (const [task, chain] of claims.read) if (await isUnlanded(chain, files.results.get(task), commit)) unlanded.add(task);
       const projections = new Map([...files.projections].map(([task, { record }]) => [task, record]));
-      return {
+      const fleet: Fleet = {
         main: { commit, tree }, config, tasks: files.tasks, results: files.results, projections,
         quarantine: [...files.quarantine, ...problems, ...claims.problems, ...nodes.problems],
         chains: claims.read, nodes: nodes.read, unlanded, missingContext: await missingContext(store, tree, files, claims.read), unreadable: claims.unreadable, since,
       };
+      last = { view, fleet };
+      return fleet;
     },
   };
 }
@@ -109,30 +114,40 @@ interface ReadConfig {
   readonly problems: readonly Quarantined[];
 }
 
-const LAST_GOOD = 'config';
-
-/** Reloaded live: a bad edit keeps the last good one in force, also for a process that starts later, and says where it is bad. */
-function createConfigReader(store: Store, local: Local): (tree: Oid) => Promise<ReadConfig> {
-  let last: ReadConfig = { blob: null, config: DEFAULT_CONFIG, problems: [] };
-  return async (tree) => {
-    const file = await fileAt(store, tree, CONFIG_FILE);
-    if (file === null) return { blob: null, config: DEFAULT_CONFIG, problems: [] };
-    if (file.oid === last.blob) return last;
-    const parsed = parseFleetConfig(file.bytes);
-    if ('config' in parsed) {
-      last = { blob: file.oid, config: parsed.config, problems: [] };
-      if ((await local.read(LAST_GOOD)) !== file.oid) await local.write(LAST_GOOD, file.oid);
-      return last;
-    }
-    const problems = parsed.problems.map(({ line, message, hint }) => ({ path: CONFIG_FILE, line, reason: message, mend: hint }));
-    last = { blob: file.oid, config: last.blob === null ? await lastGood(store, local) : last.config, problems };
-    return last;
-  };
+/** The last good configuration as a process before this one parsed it; `version` says by which build. */
+interface KeptConfig {
+  readonly blob: Oid;
+  readonly version: string;
+  readonly config: FleetConfig;
 }
 
-async function lastGood(store: Store, local: Local): Promise<FleetConfig> {
-  const blob = await local.read(LAST_GOOD);
-  if (typeof blob !== 'string' || !(await store.has(blob))) return DEFAULT_CONFIG;
-  const parsed = parseFleetConfig(await store.readBlob(blob));
-  return 'config' in parsed ? parsed.config : DEFAULT_CONFIG;
+const KEPT = 'config';
+
+/**
+ * Reloaded live: a bad edit keeps the last good one in force, also for a process that starts later, and says where it is
+ * bad. The parser is loaded only for a file that nobody has parsed yet: it costs more than most commands.
+ */
+function createConfigReader(store: Store, local: Local, version: string): (tree: Oid) => Promise<ReadConfig> {
+  let last: ReadConfig | null = null;
+
+  async function readNow(tree: Oid): Promise<ReadConfig> {
+    const file = await fileAt(store, tree, CONFIG_FILE);
+    if (last !== null && last.blob === (file?.oid ?? null)) return last;
+    const kept = (await local.read(KEPT)) as KeptConfig | undefined;
+    if (file !== null && kept?.blob === file.oid && kept.version === version) return { blob: file.oid, config: kept.config, problems: [] };
+    const { DEFAULT_CONFIG, parseFleetConfig } = await import('./fleetConfig.ts');
+    if (file === null) return { blob: null, config: DEFAULT_CONFIG, problems: [] };
+    const parsed = parseFleetConfig(file.bytes);
+    if ('config' in parsed) {
+      await local.write(KEPT, { blob: file.oid, version, config: parsed.config } satisfies KeptConfig);
+      return { blob: file.oid, config: parsed.config, problems: [] };
+    }
+    const problems = parsed.problems.map(({ line, message, hint }) => ({ path: CONFIG_FILE, line, reason: message, mend: hint }));
+    return { blob: file.oid, config: last?.config ?? kept?.config ?? DEFAULT_CONFIG, problems };
+  }
+
+  return async (tree) => {
+    last = await readNow(tree);
+    return last;
+  };
 }

@@ -24,8 +24,13 @@ export interface HubMirror {
   known(): HubView;
   /** Throws `hub-away`, `hub-denied`, or `hub-rewritten` with the ref that went backwards. */
   refresh(): Promise<HubView>;
-  /** Takes an accepted push into the view without a round trip. */
-  adopt(updates: readonly RefUpdate[]): Promise<void>;
+  /** Takes an accepted push into the view without a round trip; `also` are local refs that move in the same transaction. */
+  adopt(updates: readonly RefUpdate[], also?: readonly LocalMove[]): Promise<void>;
+}
+
+interface LocalMove {
+  readonly ref: string;
+  readonly to: Oid | null;
 }
 
 export interface MirrorOptions {
@@ -50,12 +55,12 @@ export async function openHubMirror(options: MirrorOptions): Promise<HubMirror> 
   const isNeeded = (ref: string): boolean => ref === main || NEEDED.some((prefix) => ref.startsWith(prefix));
   const view = (): HubView => ({ main: refs.get(main) ?? null, refs });
 
-  async function advance(next: ReadonlyMap<string, Oid>): Promise<void> {
-    if (next.size === refs.size && [...next].every(([ref, oid]) => refs.get(ref) === oid)) return;
+  async function advance(next: ReadonlyMap<string, Oid>, also: readonly LocalMove[] = []): Promise<void> {
+    if (also.length === 0 && next.size === refs.size && [...next].every(([ref, oid]) => refs.get(ref) === oid)) return;
     const moves = mirrorMoves(refs, next);
     const tip = next.get(main);
     const tracking = options.trackingRef !== null && tip !== undefined && tip !== refs.get(main) ? [{ ref: options.trackingRef, to: tip }] : [];
-    await store.updateRefs([...moves, ...tracking], 'cambium: observe');
+    await store.updateRefs([...moves, ...tracking, ...also], 'cambium: observe');
     refs = new Map(next);
   }
 
@@ -84,13 +89,13 @@ export async function openHubMirror(options: MirrorOptions): Promise<HubMirror> 
         }
       }
     },
-    async adopt(updates) {
+    async adopt(updates, also) {
       const next = new Map(refs);
       for (const { ref, to } of updates) {
         if (to === null) next.delete(ref);
         else next.set(ref, to);
       }
-      await advance(next);
+      await advance(next, also);
     },
   };
 }

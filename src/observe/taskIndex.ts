@@ -24,6 +24,8 @@ export interface TaskView {
 export interface TaskIndex {
   /** `root` is the tree of a commit. A tree that was read last is answered without looking at it. Throws what the store throws. */
   read(root: Oid): Promise<TaskView>;
+  /** True when something was judged that no import brought: worth exporting. */
+  readonly changed: boolean;
   /** What is known of the blobs of the last read, as JSON text for `import`. Keep it where no agent can write. */
   export(): string;
   /** False, and nothing taken, for text that is damaged or of another version. */
@@ -52,6 +54,7 @@ export function createTaskIndex(store: Store, persisted: string | null = null): 
   let placed = new Map<string, Placed>();
   let last: { readonly tasks: Oid | null; readonly view: TaskView } = { tasks: null, view: EMPTY };
   let turn: Promise<unknown> = Promise.resolve();
+  let changed = false;
 
   async function readNow(root: Oid): Promise<TaskView> {
     const tasks = (await store.readTree(root)).find(({ name, mode }) => name === 'tasks' && mode === '40000')?.oid ?? null;
@@ -97,6 +100,7 @@ export function createTaskIndex(store: Store, persisted: string | null = null): 
     const unknown = new Map<string, Placed>();
     for (const file of files) if (file.kind !== 'none' && file.fault === null && !verdicts.has(file.key)) unknown.set(file.key, file);
     if (unknown.size === 0) return;
+    changed = true;
     const parsers = await loadParsers();
     const wanted = [...unknown.values()];
     for (let from = 0; from < wanted.length; from += BATCH) {
@@ -125,6 +129,9 @@ export function createTaskIndex(store: Store, persisted: string | null = null): 
       const mine = turn.then(() => readNow(root));
       turn = mine.catch(() => undefined);
       return mine;
+    },
+    get changed() {
+      return changed;
     },
     export() {
       const used = new Set([...placed.values()].map(({ key }) => key));

@@ -16,9 +16,13 @@ export interface TaskSituation {
   readonly chain: Chain | undefined;
   readonly result: TaskResult | undefined;
   readonly since: number;
+  /** When it stops waiting, if it waits for a time. */
+  readonly due?: string;
 }
 
 export interface Situation {
+  /** The next UTC ISO time at which a task that waits becomes ready; null when none waits. */
+  readonly nextDue: string | null;
   readonly tasks: ReadonlyMap<TaskId, TaskSituation>;
   /** By priority, then age, then id. */
   readonly ready: readonly TaskSituation[];
@@ -37,7 +41,8 @@ export function orient(fleet: Fleet, now: string): Situation {
     if (isOpenEnd(situation, fleet.unlanded.has(task.id))) openEnds.add(task.id);
   }
   const ready = [...tasks.values()].filter(({ state }) => state === 'ready').toSorted(byUrgency);
-  return { tasks, ready, openEnds };
+  const dues = [...tasks.values()].flatMap(({ due }) => (due === undefined ? [] : [due])).toSorted();
+  return { tasks, ready, openEnds, nextDue: dues[0] ?? null };
 }
 
 function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: string; readonly mend: string }, now: string): TaskSituation {
@@ -49,8 +54,9 @@ function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: 
   const state = chainState(chain);
   if (state !== 'open') return { ...facts, ...heldSituation(state, chain as Chain) };
   if (block !== 'met') return { ...facts, state: 'blocked', reasons: [block.reason, block.mend] };
-  const waits = [task.notBefore, chain?.record.kind === 'release' ? chain.record.not_before : undefined].filter((time) => time !== undefined && time > now);
-  if (waits.length > 0) return { ...facts, state: 'waiting', reasons: [`not before ${String(waits.toSorted().at(-1)).slice(0, 19)}Z${releaseReason(chain)}`] };
+  const waits = [task.notBefore, chain?.record.kind === 'release' ? chain.record.not_before : undefined].filter((time): time is string => time !== undefined && time > now);
+  const due = waits.toSorted().at(-1);
+  if (due !== undefined) return { ...facts, state: 'waiting', due, reasons: [`not before ${due.slice(0, 19)}Z${releaseReason(chain)}`] };
   const max = task.maxAttempts ?? fleet.config.defaults.maxAttempts;
   if (attemptsUsed(chain) >= max) return { ...facts, state: 'blocked', reasons: [`all ${max} attempts are used up`, `Start over with \`cambium task retry ${task.id}\`.`] };
   const later = unsupported(task);

@@ -1,12 +1,13 @@
 /**
  * Whole fleets in bad weather: nodes that crash, answers that are lost, pushes that come late, by half or are refused for
  * nothing, people who cancel and reopen. Then the sky clears, and what the history says is audited from outside.
- * A failing seed is repeated exactly: `STORM_SEED=17 npx vitest run --project unit tests/cycle/storm.test.ts`.
+ * A failing seed is repeated exactly: `STORM_SEED=17 npx vitest run --project unit tests/cycle/storm.test.ts`; STORM_COUNT=1000 looks at more of them.
  */
 import { expect, test } from 'vitest';
 import { cancelMember, reopenMember } from '../../src/act/close.ts';
 import type { PushFault } from '../../src/adapters/memory/hub.ts';
 import { CambiumError } from '../../src/errors.ts';
+import { entryAt, treeOf } from '../../src/observe/tree.ts';
 import { MAIN, createMemoryFleet, task } from '../support/memoryFleet.ts';
 import type { MemoryFleet, MemoryNode, Seat } from '../support/memoryFleet.ts';
 
@@ -126,19 +127,30 @@ async function audit(fleet: MemoryFleet, id: string): Promise<void> {
     ended = ENDS.includes(kind);
     if (result !== undefined) expect(await witness.store.isAncestor(result, main), `${id}: ${kind} is on main`).toBe(true);
   }
+  // What waits for a task that failed or was cancelled waits for a person.
+  if (id === 'b' && results.get('a')?.outcome !== 'done' && !ended) return;
   expect(ended, `${id} has ended`).toBe(true);
   expect(results.get(id)?.outcome).toBe(chain.at(-1)?.kind === 'cancel' ? 'cancelled' : chain.at(-1)?.kind);
   await auditMain(witness, main, id, chain.filter(({ kind }) => ENDS.includes(kind) || kind === 'reopen').map(({ kind }) => kind));
 }
 
-/** Main tells the same ends as the chain, each once, in the same order. */
+/** Main tells the same ends as the chain, each once: commits that change the result, by their trailers. */
 async function auditMain({ store }: Seat, main: string, id: string, expected: readonly string[]): Promise<void> {
-  const told = (await store.log(main)).filter(({ message }) => message.includes(`\nTask: ${id}\n`) || message.endsWith(`\nTask: ${id}`)).map(({ message }) => /^Kind: (\w+)$/m.exec(message)?.[1] ?? '');
-  expect(told.filter((kind) => [...ENDS, 'reopen'].includes(kind)).toSorted(), `${id}: every end is on main exactly once`).toEqual([...expected].toSorted());
+  const told: string[] = [];
+  for (const { oid, parents: [before], message } of await store.log(main)) {
+    const kind = message.includes(`\nTask: ${id}\n`) ? /^Kind: (\w+)$/m.exec(message)?.[1] : undefined;
+    if (kind === undefined || before === undefined || (await resultOf(store, oid, id)) === (await resultOf(store, before, id))) continue;
+    told.push(kind);
+  }
+  expect(told.toSorted(), `${id}: every end is on main exactly once`).toEqual([...expected].toSorted());
 }
 
-const asked = Number(globalThis.process.env['STORM_SEED'] ?? 0);
-const seeds = asked > 0 ? [asked] : Array.from({ length: 12 }, (_, at) => at + 1);
+async function resultOf(store: Seat['store'], commit: string, id: string): Promise<string | undefined> {
+  return (await entryAt(store, await treeOf(store, commit), `tasks/${id}.result.md`))?.oid;
+}
+
+const { STORM_SEED, STORM_COUNT = '12' } = process.env;
+const seeds = STORM_SEED === undefined ? Array.from({ length: Number(STORM_COUNT) }, (_, at) => at + 1) : [Number(STORM_SEED)];
 
 test.each(seeds)('storm %i ends with every task ended once, in chain and tree alike', async (seed) => {
   const fleet = await storm(seed);

@@ -212,7 +212,7 @@ async function openSeat(world: World, name: string, machine?: Machine, kept: { r
   const mirror = { ...opened, known, refresh: async () => { asked = 0; return opened.refresh(); } };
   const reader = createChainReader(store);
   const ages = await openAges(local, store, { additions: async () => new Map() });
-  const fleets = createFleetReader({ store, chains: reader, index: createTaskIndex(store), ages, local });
+  const fleets = createFleetReader({ store, chains: reader, index: createTaskIndex(store), ages, local, version: '0.0.0' });
   const { process, machine: id } = await used.supervisor.self();
   const identity = { node: name, incarnation: clock.ulid(), machine: id, bootId: process.boot_id, process };
   const node: Node = { identity, store, hub, mirror, clock, local, supervisor: used.supervisor, version: '0.0.0' };
@@ -273,7 +273,7 @@ async function openNode(world: World, name: string, options: MemoryFleetOptions)
     const { process, machine: id } = await machine.supervisor.self();
     const lives = await openLives(seat.node.local, id, process, world.clock.ulid());
     const node: Node = { ...seat.node, identity: { ...seat.node.identity, incarnation: lives.incarnation } };
-    const clone = { ...seat.clone, checkout: () => options.checkouts?.[name] ?? ABSENT };
+    const clone = { ...seat.clone, checkout: async () => options.checkouts?.[name] ?? ABSENT };
     const loop = await world.drive(openLoop({ clone, node, lives, agents, say: (event, fields = {}) => void said.push({ event, fields }) }));
     Object.defineProperty(loop.shop, 'providers', { value: machine.providers });
     let end: () => void = () => undefined;

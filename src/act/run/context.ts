@@ -1,5 +1,4 @@
 /** The pinned instruction and its context files, read from the tree by entry, never by path on disk. */
-import { instructionText } from '../../observe/taskFile.ts';
 import { entryAt, treeOf } from '../../observe/tree.ts';
 import type { Oid } from '../../model/ids.ts';
 import type { Task } from '../../model/task.ts';
@@ -21,6 +20,7 @@ export interface TaskTexts {
 export async function readTexts(store: Store, task: Task, commit: Oid): Promise<TaskTexts> {
   const tree = await treeOf(store, commit);
   const found = await Promise.all(task.contextFiles.map((path) => readContext(store, tree, path)));
+  const { instructionText } = await import('../../observe/taskFile.ts');
   return {
     instruction: instructionText(await store.readBlob(task.blob)),
     context: found.filter((file): file is ContextFile => file !== null),

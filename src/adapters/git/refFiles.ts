@@ -3,9 +3,9 @@
  * the loose file first, then packed-refs. Git packs a ref by writing packed-refs before it removes the loose file, so
  * a ref that is there at all is seen by one of the two reads; both files are replaced by rename, so neither is torn.
  */
-import { open, readFile, stat } from 'node:fs/promises';
+import { open, readFile, readdir, stat } from 'node:fs/promises';
 import type { BigIntStats } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { CambiumError } from '../../errors.ts';
 import type { Oid } from '../../model/ids.ts';
 import { errnoOf } from '../system/durable.ts';
@@ -15,6 +15,8 @@ import type { Repository } from './repository.ts';
 export interface RefFiles {
   /** Throws `git-failed` for a file that is neither an oid nor a symbolic ref (a power cut can leave one empty). */
   read(ref: string): Promise<Oid | null>;
+  /** Refs below a folder of refs (`refs/x/`), loose and packed. Costs a file read each: for few refs. */
+  list(folder: string): Promise<Map<string, Oid>>;
   /** Folders to fsync so that a change of this ref survives a power cut. */
   folders(ref: string): readonly string[];
 }
@@ -39,7 +41,19 @@ export function openRefFiles(repository: Repository): RefFiles {
     return read(target, depth + 1);
   }
 
+  async function list(folder: string): Promise<Map<string, Oid>> {
+    const names = await readdir(join(baseOf(folder), folder), { recursive: true, withFileTypes: true }).catch((cause: unknown) => {
+      if (NOT_THERE.has(errnoOf(cause) ?? '')) return [];
+      throw cause;
+    });
+    const loose = names.filter((entry) => entry.isFile() && !entry.name.endsWith('.lock')).map((entry) => relative(baseOf(folder), join(entry.parentPath, entry.name)));
+    const known = new Set([...loose, ...[...(await packed()).keys()].filter((ref) => ref.startsWith(folder))]);
+    const values = await Promise.all([...known].map(async (ref): Promise<[string, Oid | null]> => [ref, await read(ref, 0)]));
+    return new Map(values.filter((pair): pair is [string, Oid] => pair[1] !== null));
+  }
+
   return {
+    list,
     read: (ref) => read(ref, 0),
     folders(ref) {
       const parts = ref.split('/').slice(0, -1);

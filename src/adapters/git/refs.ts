@@ -7,6 +7,7 @@ import { unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CambiumError } from '../../errors.ts';
 import type { Oid } from '../../model/ids.ts';
+import { LOCAL_PREFIX } from '../../model/layout.ts';
 import { checkRefName, checkRefUpdates } from '../refNames.ts';
 import { errnoOf, syncFolder } from '../system/durable.ts';
 import { startHelper } from './helper.ts';
@@ -82,7 +83,8 @@ export function openRefs(repository: Repository): Refs {
 
   return {
     read,
-    list: (prefix) => list(repository, prefix),
+    // Our own few refs are read as files; a fleet's thousands by one process.
+    list: (prefix) => (files !== null && prefix.startsWith(LOCAL_PREFIX) && prefix.endsWith('/') ? files.list(prefix) : list(repository, prefix)),
     async update(moves, reason) {
       checkRefUpdates(moves);
       if (moves.length === 0) return true;

@@ -14,7 +14,6 @@
 import { constants } from 'node:fs';
 import { copyFile, link, mkdir, readdir, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import lockfile from 'proper-lockfile';
 import type { ProcessIdentity } from '../../ports/process.ts';
 import { TEMPORARY, errnoOf, syncFolder, writeWhole } from './durable.ts';
 import { asIdentity, liveness, machineId, selfIdentity } from './identity.ts';
@@ -151,6 +150,7 @@ const LOCK_OPTIONS = { realpath: false, stale: STALE_MS, update: HEARTBEAT_MS } 
 const heartbeatPath = (dir: string): string => join(dir, 'daemon');
 
 async function heartbeats(dir: string): Promise<boolean> {
+  const { default: lockfile } = await import('proper-lockfile');
   return lockfile.check(heartbeatPath(dir), LOCK_OPTIONS).catch(() => false);
 }
 
@@ -166,6 +166,7 @@ async function startHeartbeat(dir: string, number: number): Promise<{ stop(): Pr
     if (stopped || (await highest(dir))?.number !== number) return;
     // The owner record is ours, so whatever stands here is a dead owner's.
     await rm(`${heartbeatPath(dir)}.lock`, { recursive: true, force: true });
+    const { default: lockfile } = await import('proper-lockfile');
     release = await lockfile.lock(heartbeatPath(dir), { ...LOCK_OPTIONS, onCompromised: () => void takeQuietly() });
   };
   const takeQuietly = (): Promise<void> => take().catch(() => undefined);
