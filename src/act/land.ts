@@ -9,7 +9,7 @@
 import { chainState } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { Oid } from '../model/ids.ts';
-import { claimPath, resultPath, wipRef } from '../model/layout.ts';
+import { ROSTER_PATH, claimPath, resultPath, wipRef } from '../model/layout.ts';
 import { renderMessage } from '../model/message.ts';
 import type { TaskResult } from '../model/task.ts';
 import { before } from '../observe/chains.ts';
@@ -22,7 +22,7 @@ import { describeHolder, readChain } from './claim.ts';
 import { commitOn } from './commit.ts';
 import { agentSignature } from './node.ts';
 import type { Node } from './node.ts';
-import { ROSTER_PATH, commitClaims, rosterWith } from './projections.ts';
+import { commitClaims, rosterWith } from './projections.ts';
 import type { RosterFact } from './projections.ts';
 import { drop } from './publish.ts';
 import type { Base, Built, Member } from './publish.ts';

@@ -21,7 +21,8 @@ export interface DueProjections {
 }
 
 export function claimsToProject(fleet: Fleet, identity: NodeIdentity, now: Date): DueProjections {
-  const all = [...fleet.tasks.keys()].filter((task) => differs(fleet, task));
+  // While a main commit is missing (a push applied by half), main is behind for another reason.
+  const all = [...fleet.tasks.keys()].filter((task) => !fleet.unlanded.has(task) && differs(fleet, task));
   const mine = all.filter((task) => {
     const record = fleet.chains.get(task)?.record;
     if (record === undefined) return true;

@@ -5,7 +5,7 @@
 import { chainState } from '../model/claim.ts';
 import type { Chain, ClaimRecord } from '../model/claim.ts';
 import type { Oid } from '../model/ids.ts';
-import { claimPath, resultPath } from '../model/layout.ts';
+import { ROSTER_PATH, claimPath, resultPath } from '../model/layout.ts';
 import type { Run, SpawnRecord } from '../model/run.ts';
 import { renderMessage } from '../model/message.ts';
 import { before } from '../observe/chains.ts';
@@ -15,8 +15,6 @@ import { entryAt, fileAt, treeOf } from '../observe/tree.ts';
 import { commitOn } from './commit.ts';
 import { agentSignature, nodeSignature } from './node.ts';
 import type { Node } from './node.ts';
-
-export const ROSTER_PATH = 'agents/roster.json';
 
 export interface ProjectedClaim {
   /** Path of the instruction file. */

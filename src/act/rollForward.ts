@@ -5,11 +5,13 @@
 import { chainState, isTerminal } from '../model/claim.ts';
 import type { Chain, ClaimRecord } from '../model/claim.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
+import type { TreeEdit } from '../model/git.ts';
+import { isProjection } from '../model/layout.ts';
 import { nodeSignature } from './node.ts';
 import { renderMessage } from '../model/message.ts';
 import type { TaskResult } from '../model/task.ts';
 import type { ChainReader } from '../observe/chains.ts';
-import { treeOf } from '../observe/tree.ts';
+import { entryAt, treeOf } from '../observe/tree.ts';
 import { agreement } from './agreement.ts';
 import { readChain } from './claim.ts';
 import type { Node } from './node.ts';
@@ -25,8 +27,11 @@ export async function mergeOnto(node: Node, main: Oid, commit: Oid, subject: str
   const base = await store.mergeBase(main, commit);
   if (base === null) return null;
   const [baseTree, ours, theirs] = await Promise.all([base, main, commit].map((oid) => treeOf(store, oid)));
-  const { tree, conflicts } = await store.mergeTrees(baseTree as Oid, ours as Oid, theirs as Oid);
-  if (conflicts.length > 0) return null;
+  const merged = await store.mergeTrees(baseTree as Oid, ours as Oid, theirs as Oid);
+  // Projections are recomputed at the next publish: a conflict in one takes main's side and stops nothing.
+  if (!merged.conflicts.every(isProjection)) return null;
+  const sides = await Promise.all(merged.conflicts.map(async (path): Promise<[string, TreeEdit]> => [path, await entryAt(store, ours as Oid, path)]));
+  const tree = sides.length === 0 ? merged.tree : await store.editTree(merged.tree, new Map(sides));
   const signature = nodeSignature(node);
   return store.writeCommit({ tree, parents: [main, commit], author: signature, committer: signature, message: renderMessage({ subject }) });
 }

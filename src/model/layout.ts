@@ -42,6 +42,13 @@ export function isStatePath(path: string): boolean {
   return STATE_PATHS.some((top) => path === top || path.startsWith(`${top}/`));
 }
 
+export const ROSTER_PATH = 'agents/roster.json';
+
+/** Files that any node recomputes from facts: they tell, and never decide. */
+export function isProjection(path: string): boolean {
+  return path === ROSTER_PATH || taskFileKind(path) === 'claim';
+}
+
 export type TaskFileKind = 'instruction' | 'claim' | 'result' | 'none';
 
 /**

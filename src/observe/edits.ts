@@ -1,6 +1,6 @@
 /** What to make of a person's saved edit before it is published: only what parses leaves the machine. */
 import type { Oid, TaskId } from '../model/ids.ts';
-import { CONFIG_FILE, isStatePath, resultPath, taskFileKind, taskStem } from '../model/layout.ts';
+import { CONFIG_FILE, isProjection, isStatePath, resultPath, taskFileKind, taskStem } from '../model/layout.ts';
 import type { Quarantined } from '../model/task.ts';
 import type { CheckoutEdit } from '../ports/checkout.ts';
 import type { Store } from '../ports/store.ts';
@@ -18,7 +18,7 @@ export async function inspectEdit(store: Store, mainTree: Oid, edit: CheckoutEdi
   const { path } = edit;
   const held = (reason: string, mend: string, line = 1): EditVerdict => ({ kind: 'held', problem: { path, line, reason, mend } });
   const kind = taskFileKind(path);
-  if (kind === 'claim' || path === 'agents/roster.json') return held('this file is a projection that the fleet writes', `Undo the edit: \`git checkout -- ${path}\`.`);
+  if (isProjection(path)) return held('this file is a projection that the fleet writes', `Undo the edit: \`git checkout -- ${path}\`.`);
   if (edit.oid === null) return inspectDeletion(store, mainTree, path, held);
   if (!isStatePath(path)) return held('it is not one of the state folders', 'Commit it yourself.');
   if (path === CONFIG_FILE) return inspectConfig(store, edit, held);

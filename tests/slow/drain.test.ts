@@ -74,7 +74,13 @@ it('a second Ctrl-C does not wait for the grace, and still gives the claim back'
   fleet.push({ 'cambium.yaml': config('{ ttl: 600s, heartbeat: 2s, fetch: 200ms, grace: 90s }') });
   const daemon = await atWork(`trap '' TERM INT; touch '${started}'; while :; do sleep 0.2; done`);
   daemon.child.kill('SIGINT');
-  daemon.child.kill('SIGINT');
-  const exit = await Promise.race([daemon.ended, fleet.until('it ends without waiting for 90 s', () => daemon.child.exitCode !== null && daemon.ended, 30_000)]);
-  expect(exit).toMatchObject({ exit: 0 });
+  // Two signals of one kind at once are one signal: the second Ctrl-C is a person's, a moment later.
+  let looks = 0;
+  await fleet.until('it ends without waiting for 90 s', () => {
+    if (++looks === 20) daemon.child.kill('SIGINT');
+    return daemon.child.exitCode !== null;
+  }, 30_000);
+  expect(await daemon.ended).toMatchObject({ exit: 0 });
+  expect(kinds()).toEqual(['claim 1', 'release 1']);
+  await fleet.until('its agent has ended', async () => (await seat.processes()).length === 0);
 });
