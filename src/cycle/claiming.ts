@@ -48,7 +48,7 @@ async function claimable(loop: Loop): Promise<readonly ClaimRequest[]> {
   const now = shop.node.clock.bootMs();
   for (const [task, untilMs] of state.heldOff) if (untilMs <= now) state.heldOff.delete(task);
   const situation = situationOf(loop, fleet);
-  const ready = situation.ready.filter(({ task }) => !state.heldOff.has(task.id));
+  const ready = state.heldOff.size === 0 ? situation.ready : situation.ready.filter(({ task }) => !state.heldOff.has(task.id));
   const requests: ClaimRequest[] = [];
   for (const { task, agent } of decideClaims(snapshot(loop, fleet), { ...situation, ready })) {
     const provider = await chooseProvider(shop, task.task, agent.id);

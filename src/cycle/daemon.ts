@@ -81,12 +81,15 @@ export function createDaemon(loop: Loop, watcher: Watcher, options: DaemonOption
     const { state, shop } = loop;
     state.claiming = false;
     if (options.onExit === 'keep') return;
-    const untilMs = clock.bootMs() + shop.config().timings.graceMs;
+    const { graceMs } = shop.config().timings;
+    const untilMs = clock.bootMs() + graceMs;
+    if (state.runs.size > 0) shop.say('draining', { running: [...state.runs.keys()].join(', '), grace: `${graceMs / 1000} s`, hint: 'Ctrl-C again stops at once' });
     while (state.runs.size > 0 && stops === 1 && clock.bootMs() < untilMs) {
       const report = await onePass();
       if (!report.progress && state.runs.size > 0) await waiter.wait(Math.min(500, Math.max(0, untilMs - clock.bootMs())));
     }
-    await releaseRuns(loop, 'the node was stopped');
+    // The waiting above was their grace; what is left is for a last word.
+    await releaseRuns(loop, 'the node was stopped', stops > 1 ? 0 : LAST_WORD_MS);
     for (let tries = 0; state.runs.size > 0 && tries < 5; tries++) await onePass();
   }
 
@@ -116,6 +119,7 @@ export function createDaemon(loop: Loop, watcher: Watcher, options: DaemonOption
   };
 }
 
+const LAST_WORD_MS = 1_000;
 const FAILURES_MAX = 10;
 
 function isDiskFull(error: unknown): boolean {

@@ -144,10 +144,10 @@ export async function keepWip({ shop, state }: Loop, everyMs: number): Promise<v
 }
 
 /** Drain: every run ends now, its claim given back and its work kept. */
-export async function releaseRuns({ shop, state }: Loop, reason: string): Promise<void> {
+export async function releaseRuns({ shop, state }: Loop, reason: string, graceMs: number): Promise<void> {
   for (const run of state.runs.values()) {
     if (run.phase === 'ending' || run.phase === 'fenced') continue;
-    await stopSpawn(shop, run, 'asked');
+    await stopSpawn(shop, run, 'asked', graceMs);
     state.runs.set(run.task, await endRun(shop, run, { kind: 'release', reason }));
   }
 }

@@ -11,6 +11,8 @@ import { misfit } from './claims.ts';
  */
 export function isIdle(snapshot: Snapshot, situation: Situation): boolean {
   if (snapshot.runs.length > 0) return false;
+  // The common case by far, and the cheap one: something is ready for an agent of ours.
+  if (situation.ready.some((task) => couldRun(snapshot, task))) return false;
   const live = new Set([...situation.tasks.values()].filter((task) => isMoving(task, snapshot.now)).map(({ task }) => task.id));
   return [...situation.tasks.values()].every((task) => !couldRun(snapshot, task) || !(live.has(task.task.id) || waitsForMoving(situation, task, live)));
 }

@@ -8,17 +8,16 @@ import type { Fleet } from '../model/snapshot.ts';
 import type { Store } from '../ports/store.ts';
 
 /**
- * Throws `hub-rewritten` for a witnessed commit that main does not contain. One that is not here at all may only be newer
- * than our fetch: it is doubtful, and halts when a second look finds it missing too. Returns the doubtful ones.
+ * Returns the witnessed commits that main does not contain: one listing is no snapshot (P1), so main may have been read
+ * before and the heartbeat after a landing. Throws `hub-rewritten` for one that a second look finds missing too.
  */
 export async function requireWitnesses(store: Store, fleet: Fleet, doubtfulBefore: ReadonlySet<Oid>): Promise<ReadonlySet<Oid>> {
   const doubtful = new Set<Oid>();
   for (const [node, { heartbeat }] of fleet.nodes) {
     const seen = heartbeat?.record.main ?? '';
     if (seen === '' || seen === fleet.main.commit) continue;
-    const here = await store.has(seen);
-    if (here && (await store.isAncestor(seen, fleet.main.commit))) continue;
-    if (here || doubtfulBefore.has(seen)) throw witnessed(node, seen, fleet.main.commit);
+    if ((await store.has(seen)) && (await store.isAncestor(seen, fleet.main.commit))) continue;
+    if (doubtfulBefore.has(seen)) throw witnessed(node, seen, fleet.main.commit);
     doubtful.add(seen);
   }
   return doubtful;

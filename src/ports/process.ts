@@ -36,8 +36,8 @@ export interface Supervisor {
   status(scratch: string): Promise<SpawnStatus>;
   /** Moves the self-fencing deadline after each good renewal. */
   setDeadline(scratch: string, deadlineBootMs: number): Promise<void>;
-  /** TERM, grace, KILL for every descendant; resolves when none is left. */
-  stop(scratch: string, reason: 'fenced' | 'asked'): Promise<void>;
+  /** TERM, grace, KILL for every descendant; resolves when none is left. `graceMs` instead of the spawn's own grace. */
+  stop(scratch: string, reason: 'fenced' | 'asked', graceMs?: number): Promise<void>;
   /** A file that a spawn left in its scratch folder, or null. */
   readFile(scratch: string, name: string): Promise<string | null>;
   /** Calls back when a spawn of this machine may have ended. */

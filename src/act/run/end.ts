@@ -26,8 +26,8 @@ export function endAttempt(shop: Workshop, run: Run, reason: string, options: { 
 }
 
 /** Stops whatever still runs for it. Zero descendants are left when this resolves. */
-export async function stopSpawn(shop: Workshop, run: Run, reason: 'fenced' | 'asked'): Promise<void> {
-  for (const spawn of [run.spawn, run.verifySpawn]) if (spawn !== '') await shop.node.supervisor.stop(shop.scratch(spawn), reason);
+export async function stopSpawn(shop: Workshop, run: Run, reason: 'fenced' | 'asked', graceMs?: number): Promise<void> {
+  for (const spawn of [run.spawn, run.verifySpawn]) if (spawn !== '') await shop.node.supervisor.stop(shop.scratch(spawn), reason, graceMs);
 }
 
 /** What an ending publishes; null while its work could not be kept on the hub yet. */

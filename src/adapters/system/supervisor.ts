@@ -119,9 +119,9 @@ async function isStarting(scratch: string): Promise<boolean> {
  * The stop file is written before the supervisor is looked for, and the supervisor goes on record before it
  * looks for the stop file: so one of the two sees the other.
  */
-async function stopSpawn(scratch: string, reason: 'fenced' | 'asked'): Promise<void> {
+async function stopSpawn(scratch: string, reason: 'fenced' | 'asked', asked?: number): Promise<void> {
   const spawn = await readSpawnRecord(scratch);
-  const graceMs = spawn?.graceMs ?? 0;
+  const graceMs = asked ?? spawn?.graceMs ?? 0;
   if ((await statusOf(scratch)).state === 'ended') return;
   await writeWhole(`${scratch}/${STOP_FILE}`, `${reason}\n`).catch(ignoreMissing);
   if (await endBySupervisor(scratch, graceMs + STOP_MARGIN_MS)) return;
