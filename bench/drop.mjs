@@ -19,7 +19,9 @@ export async function bench(lab, { full }) {
     const seen = { 'on the hub’s main': [], claimed: [], 'first command of the runbook': [], landed: [] };
     const push = [];
     for (let round = -2; round < rounds; round++) {
-      const times = await dropOne(lab, { hub, dir, id: `drop-${round + 2}x` });
+      const times = await dropOne(lab, { hub, dir, id: `drop-${round + 2}x` }).catch((error) => {
+        throw new Error(`${error.message}; the daemon's last words:\n${daemon.said()}`);
+      });
       push.push((await git(lab, dir, ['push', '--quiet', 'origin', `HEAD:refs/bench/p${round + 2}`])).ms);
       if (round >= 0) for (const [what, ms] of Object.entries(times)) seen[what].push(ms);
     }
@@ -35,10 +37,13 @@ export async function bench(lab, { full }) {
 
 function startDaemon(lab, dir) {
   const child = spawn(process.execPath, [cli, '--json', 'up'], { cwd: dir, env: lab.env, stdio: ['ignore', 'pipe', 'inherit'] });
-  child.stdout.resume();
+  let said = '';
+  child.stdout.on('data', (chunk) => {
+    said = (said + chunk).slice(-4_000);
+  });
   // Its record is there once the first pass is over.
   const record = join(dir, '.git', 'cambium', 'local', 'daemon.json');
-  return { child, running: until(() => readOr(record), { what: 'the daemon’s first pass', everyMs: 20 }) };
+  return { child, said: () => said, running: until(() => readOr(record), { what: 'the daemon’s first pass', everyMs: 20 }) };
 }
 
 async function dropOne(lab, { hub, dir, id }) {

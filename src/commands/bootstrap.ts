@@ -6,7 +6,7 @@ import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
 import { renderFleetRecord } from '../observe/fleetRecord.ts';
 import { tryGit } from '../adapters/git/run.ts';
-import type { Clone, GitPlace } from './compose.ts';
+import type { Clone, GitPlace } from './clone.ts';
 
 /** The embedded hub starts with what the branch holds; later calls find it there and do nothing. */
 export async function bootstrapEmbedded(clone: Clone, place: GitPlace): Promise<void> {

@@ -19,56 +19,13 @@ import { isId, proposeId } from '../model/ids.ts';
 import { FLEET_REF } from '../model/layout.ts';
 import { openAges } from '../observe/ages.ts';
 import { createChainReader } from '../observe/chains.ts';
-import type { ChainReader } from '../observe/chains.ts';
 import { createFleetReader } from '../observe/fleet.ts';
-import type { FleetReader } from '../observe/fleet.ts';
 import { openHubMirror } from '../observe/hubMirror.ts';
-import type { HubMirror } from '../observe/hubMirror.ts';
 import { createTaskIndex } from '../observe/taskIndex.ts';
-import type { Checkout } from '../ports/checkout.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Hub } from '../ports/hub.ts';
 import type { Local } from '../ports/local.ts';
-import type { Supervisor } from '../ports/process.ts';
 import type { Store } from '../ports/store.ts';
-import type { Worktrees } from '../ports/worktrees.ts';
 import { bootstrapEmbedded } from './bootstrap.ts';
-
-export interface Clone {
-  readonly place: GitPlace;
-  /** Top of the work tree; null in a bare clone. */
-  readonly root: string | null;
-  readonly gitDir: string;
-  readonly commonDir: string;
-  /** `<git common dir>/cambium`: what must outlive `.cambium/`. */
-  readonly stateDir: string;
-  /** `.cambium/` of the work tree: worktrees, spawn logs. */
-  readonly workDir: string;
-  readonly branch: string;
-  /** The remote that is the hub; null while the hub is the embedded one. */
-  readonly remote: string | null;
-  readonly store: Store;
-  readonly hub: Hub;
-  readonly mirror: HubMirror;
-  readonly clock: Clock;
-  readonly local: Local;
-  readonly supervisor: Supervisor;
-  readonly reader: ChainReader;
-  readonly fleets: FleetReader;
-  readonly worktrees: Worktrees;
-  readonly version: string;
-  checkout(): Promise<Checkout>;
-  close(): Promise<void>;
-}
-
-export interface GitPlace {
-  readonly root: string | null;
-  readonly gitDir: string;
-  readonly commonDir: string;
-  readonly settings: ReadonlyMap<string, string>;
-  /** Branch that HEAD is on; null when detached. */
-  readonly head: string | null;
-}
+import type { Clone, GitPlace } from './clone.ts';
 
 /** Finds the repository around `cwd`. Throws `not-a-workspace`, `git-missing`, `git-too-old`. */
 export async function findPlace(cwd: string): Promise<GitPlace> {

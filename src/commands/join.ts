@@ -14,7 +14,7 @@ import { CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, branchRef, nodeRef } from '../mod
 import { parseFleetRecord } from '../observe/fleetRecord.ts';
 import { pushMarker } from './bootstrap.ts';
 import { findPlace, hostName, nodeName, nodeOf, openClone, wire } from './compose.ts';
-import type { Clone, GitPlace } from './compose.ts';
+import type { Clone, GitPlace } from './clone.ts';
 import { openLives } from './lives.ts';
 import type { Answer } from './output.ts';
 import { daemonRuns } from './session.ts';

@@ -15,7 +15,7 @@ import type { HubView } from '../observe/hubMirror.ts';
 import { fenceDeadlineMs } from '../model/lease.ts';
 import { agentNamed, agentsOf } from '../orient/agents.ts';
 import type { Provider } from '../ports/provider.ts';
-import type { Clone } from './compose.ts';
+import type { Clone } from './clone.ts';
 import type { Lives } from './lives.ts';
 
 export interface LoopOptions {

@@ -11,7 +11,7 @@ import type { Signature } from '../model/git.ts';
 import { isAgentId } from '../model/ids.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import { nodeName, nodeOf, openClone } from './compose.ts';
-import type { Clone } from './compose.ts';
+import type { Clone } from './clone.ts';
 
 export interface Session {
   readonly clone: Clone;

@@ -10,7 +10,7 @@ import { createDaemon } from '../cycle/daemon.ts';
 import type { PassReport } from '../cycle/pass.ts';
 import { STATE_PATHS } from '../model/layout.ts';
 import { nodeName, nodeOf, openClone } from './compose.ts';
-import type { Clone } from './compose.ts';
+import type { Clone } from './clone.ts';
 import { endLife, openLives } from './lives.ts';
 import { isAway, openLoop } from './loop.ts';
 import { describeRest, describeStart, eventLine } from './upText.ts';

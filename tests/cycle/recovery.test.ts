@@ -5,9 +5,11 @@ import { cancelMember } from '../../src/act/close.ts';
 import { createHeart } from '../../src/act/heartbeat.ts';
 import { publish } from '../../src/act/publish.ts';
 import { takeOver } from '../../src/act/takeover.ts';
+import { endLife } from '../../src/commands/lives.ts';
 import { beatIfDue } from '../../src/cycle/beat.ts';
 import { claimRef, nodeRef } from '../../src/model/layout.ts';
 import { isLapsed } from '../../src/model/lease.ts';
+import type { Checkout, CheckoutEdit } from '../../src/ports/checkout.ts';
 import type { HubView } from '../../src/observe/hubMirror.ts';
 import { MAIN, TTL_MS, createMemoryFleet, refsOf, task } from '../support/memoryFleet.ts';
 import type { MemoryFleet, MemoryFleetOptions, MemoryNode } from '../support/memoryFleet.ts';
@@ -379,6 +381,22 @@ describe('a result', () => {
   });
 });
 
+test('a result that cannot be read reopens nothing', async () => {
+  const fleet = await createMemoryFleet({ nodes: { 'vm-a': ['ann'] }, files: { 'tasks/a.md': task() } });
+  await fleet.node('vm-a').rest();
+  await fleet.commit({ 'tasks/a.result.md': '---\nschema: cambium.result/1\noutcome: perhaps\n---\n' });
+  for (let at = 0; at < 4; at++) await fleet.node('vm-a').rest();
+  expect(await kinds(fleet, 'a')).toEqual(['claim 1', 'done 1']);
+});
+
+test('a finished group that a person files away is neither reopened nor cancelled', async () => {
+  const fleet = await createMemoryFleet({ nodes: { 'vm-a': ['ann'] }, files: { 'tasks/a.md': task() } });
+  await fleet.node('vm-a').rest();
+  await fleet.commit({ 'tasks/a.md': null, 'tasks/a.result.md': null, 'tasks/archive/2026-11/a.md': task(), 'tasks/archive/2026-11/a.result.md': (await fleet.file('tasks/a.result.md'))! });
+  for (let at = 0; at < 4; at++) await fleet.node('vm-a').rest();
+  expect(await kinds(fleet, 'a')).toEqual(['claim 1', 'done 1']);
+});
+
 describe('a restarted daemon', () => {
   test('adopts its agents and goes on as the same life', async () => {
     const fleet = await createMemoryFleet({ nodes: { 'vm-a': ['ann'] }, files: { 'tasks/a.md': task() }, work: slowly(10_000) });
@@ -478,6 +496,59 @@ test('two daemons under one name: one of them stops with the reason', async () =
   await (await createHeart(twin.node, twin.reader, view.refs.get(nodeRef('vm-a'))!)).beat({ claims: [], spawns: [] });
   await fleet.clock.advance(60_000);
   await expect(a.pass()).rejects.toMatchObject({ code: 'node-taken' });
+});
+
+test('who met its twin starts under another name only, and leaves the other\'s claims alone', async () => {
+  const fleet = await createMemoryFleet({ nodes: { 'vm-a': ['ann'] }, files: { 'tasks/a.md': task() }, work: slowly(1e9) });
+  const a = fleet.node('vm-a');
+  await a.rest();
+  const { incarnation } = a.node.identity;
+  await endLife(a.node.local, { incarnation, past: [] });
+  await expect(a.restart()).rejects.toMatchObject({ code: 'node-taken' });
+  expect(await kinds(fleet, 'a')).toEqual(['claim 1']);
+});
+
+describe('a person\'s edit', () => {
+  const withEdits = async (edits: () => Promise<readonly CheckoutEdit[]>, head: () => string): Promise<MemoryFleet> => {
+    const checkout: Checkout = {
+      look: async () => ({ state: 'ready', head: head() }),
+      person: async () => maria,
+      edits: async () => ({ edits: await edits(), unsettled: [], refused: [] }),
+      advance: async ({ synced }) => ({ moved: false, synced, skipped: [], displaced: [] }),
+      recover: async () => undefined,
+    };
+    return createMemoryFleet({ nodes: { 'vm-a': ['ann'] }, files: { 'memory/x.md': 'first\n' }, checkouts: { 'vm-a': checkout } });
+  };
+
+  test('is published once, authored by the person', async () => {
+    let on = false;
+    const fleet: MemoryFleet = await withEdits(async () => (on ? [{ path: 'memory/x.md', mode: '100644', oid: await fleet.node('vm-a').store.writeBlob(Buffer.from('mine\n')) }] : []), () => first);
+    const first = fleet.hub.refs.get(MAIN)!;
+    const a = fleet.node('vm-a');
+    await a.rest();
+    on = true;
+    await a.rest();
+    expect(await fleet.file('memory/x.md')).toBe('mine\n');
+    expect((await a.store.readCommit(fleet.hub.refs.get(MAIN)!)).author.name).toBe('Maria');
+    const moves = fleet.hub.moves.length;
+    await a.rest();
+    expect(fleet.hub.moves.length).toBe(moves);
+  });
+
+  test('that conflicts with main is kept on the hub once, and the loop comes to rest', async () => {
+    let on = false;
+    const fleet: MemoryFleet = await withEdits(async () => (on ? [{ path: 'memory/x.md', mode: '100644', oid: await fleet.node('vm-a').store.writeBlob(Buffer.from('mine\n')) }] : []), () => first);
+    const first = fleet.hub.refs.get(MAIN)!;
+    const a = fleet.node('vm-a');
+    await a.rest();
+    await fleet.commit({ 'memory/x.md': 'theirs\n' });
+    on = true;
+    const report = await a.rest(10);
+    expect(report).toMatchObject({ progress: false, idle: true });
+    expect(await fleet.file('memory/x.md')).toBe('theirs\n');
+    await a.rest(10);
+    expect([...fleet.hub.refs.keys()].filter((ref) => ref.startsWith('refs/cambium/rescue/'))).toHaveLength(1);
+  });
 });
 
 describe('a hub that went backwards', () => {

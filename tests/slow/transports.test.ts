@@ -19,6 +19,7 @@ async function httpWorld(name: string, auth?: { user: string; password: string }
 }
 
 hubContract('git over a path, with very many refs', () => gitHubWorld(join(dir.path, 'path'), { url: (bare) => bare }));
+hubContract('git over file://', () => gitHubWorld(join(dir.path, 'file'), { url: (bare) => `file://${bare}` }), { many: 50 });
 hubContract('git over smart http', () => httpWorld('http'));
 hubContract('git over smart http with a credential helper', () => httpWorld('auth', { user: 'node', password: 'correct-horse' }), { many: 300 });
 describe.skipIf(!hasSshd)('ssh', () => {

@@ -49,8 +49,9 @@ export interface Transition {
 export interface TestFleet {
   readonly root: string;
   readonly hub: string;
-  /** Address that clones use. */
+  /** Address that clones use, and what their git needs for it. */
   readonly url: string;
+  readonly env: Readonly<Record<string, string>>;
   /** The clone that made the fleet. A person works there; it runs no daemon unless asked. */
   readonly home: Seat;
   seat(name: string): Promise<Seat>;
@@ -69,10 +70,15 @@ export interface TestFleet {
 export interface FleetOptions {
   /** cambium.yaml; by default one runbook worker on every node, at a pace for tests. */
   readonly config?: string;
-  /** How clones reach the hub; a path when unsaid. */
-  readonly url?: (bare: string) => string;
+  /** How clones reach the bare hub; by its path when unsaid. */
+  readonly connect?: (bare: string) => Promise<Way>;
+}
+
+export interface Way {
+  readonly url: string;
   /** Environment of every git of this fleet (GIT_SSH_COMMAND). */
   readonly env?: Readonly<Record<string, string>>;
+  close(): Promise<void>;
 }
 
 export function config(timings = '{ ttl: 30s, fetch: 300ms, rescan: 5s }', agents = 'worker-1: { role: worker, node: "*" }'): string {
@@ -89,13 +95,14 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
   const dir = tempDir('fleet');
   const root = dir.path;
   const hub = makeBareHub(join(root, 'hub.git'));
-  const url = options.url?.(hub) ?? hub;
+  const way = await options.connect?.(hub);
+  const { url = hub, env = {} } = way ?? {};
   const seats: Seat[] = [];
   const running: Running[] = [];
 
   function openSeat(name: string, path: string): Seat {
     identify(path, name);
-    const seat = makeSeat(name, path, options.env ?? {}, (daemon) => void running.push(daemon));
+    const seat = makeSeat(name, path, env, (daemon) => void running.push(daemon));
     seats.push(seat);
     return seat;
   }
@@ -114,7 +121,7 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
 
   async function seat(name: string): Promise<Seat> {
     const path = join(root, name);
-    const ran = await cli(['clone', url, path, '--node', name], { cwd: root, ...(options.env === undefined ? {} : { env: options.env }) });
+    const ran = await cli(['clone', url, path, '--node', name], { cwd: root, env });
     if (ran.exit !== 0) throw new Error(`cambium clone ended with ${ran.exit}: ${ran.stderr}`);
     return openSeat(name, path);
   }
@@ -122,7 +129,7 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
   const gitHub = (...args: readonly string[]): string => gitIn(hub, args);
   const home = await makeHome();
   const fleet: TestFleet = {
-    root, hub, url, home, seat, gitHub,
+    root, hub, url, env, home, seat, gitHub,
     push: (files, message) => pushFiles(root, hub, files, message ?? 'files of a person'),
     refs: () => refsOf(hub),
     onMain: (path) => showOrNull(hub, `main:${path}`),
@@ -131,6 +138,7 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
     async close() {
       for (const { child } of running) child.kill('SIGKILL');
       for (const seat of seats) await seat.kill();
+      await way?.close();
       dir.remove();
     },
   };

@@ -12,7 +12,7 @@ import type { MemoryStore } from '../../src/adapters/memory/store.ts';
 import type { Node } from '../../src/act/node.ts';
 import { publish } from '../../src/act/publish.ts';
 import type { Member, Published, PublishOptions } from '../../src/act/publish.ts';
-import type { Clone } from '../../src/commands/compose.ts';
+import type { Clone } from '../../src/commands/clone.ts';
 import { openLives } from '../../src/commands/lives.ts';
 import { openLoop } from '../../src/commands/loop.ts';
 import type { Loop } from '../../src/cycle/loop.ts';

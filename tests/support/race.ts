@@ -28,19 +28,18 @@ export interface RaceOptions {
   readonly processes: number;
   /** The hub begins to accept when all wait before it, or after this time. */
   readonly gatherMs?: number;
-  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** One round on a task of its own. The clones may be used again for the next. */
 export async function raceRound(fleet: TestFleet, seats: readonly Seat[], gate: Gate, options: RaceOptions): Promise<Round> {
-  const { task, processes, gatherMs = 50_000, env } = options;
+  const { task, processes, gatherMs = 50_000 } = options;
   fleet.push({ [`tasks/${task}.md`]: runbook(task, 'true') });
   gate.hold({ moving: [/refs\/cambium\/claims\//] });
   const began = performance.now();
   const racers = Array.from({ length: processes }, (_, at) => {
     const seat = seats[at % seats.length] as Seat;
     const agent = `racer-${at + 1}`;
-    return { agent, running: startCli(['task', 'claim', task, '--agent', agent, '--json'], { cwd: seat.path, ...(env === undefined ? {} : { env }) }) };
+    return { agent, running: startCli(['task', 'claim', task, '--agent', agent, '--json'], { cwd: seat.path, env: fleet.env }) };
   });
   const ended = new Set<string>();
   for (const { agent, running } of racers) void running.ended.then(() => ended.add(agent));

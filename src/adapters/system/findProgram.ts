@@ -1,3 +1,4 @@
+/** Looking a program up on PATH, as a shell would. */
 import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';

@@ -1,13 +1,9 @@
 /** What runs on this machine: from /proc on Linux, from ps elsewhere. Zombies are dead: nothing is listed that has ended. */
 import { readFileSync, readdirSync } from 'node:fs';
+import type { ProcessRow } from './processRow.ts';
 import { psEnvironmentHas, psProcess, psProcesses } from './processTablePs.ts';
 
-export interface ProcessRow {
-  readonly pid: number;
-  readonly ppid: number;
-  /** Clock ticks since boot on Linux, seconds since 1970 elsewhere: compared only on one machine. */
-  readonly start: number;
-}
+export type { ProcessRow } from './processRow.ts';
 
 const PROC = process.platform === 'linux';
 

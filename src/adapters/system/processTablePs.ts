@@ -1,6 +1,6 @@
 /** The process table by ps(1), for systems without /proc (macOS). */
 import { spawnSync } from 'node:child_process';
-import type { ProcessRow } from './processTable.ts';
+import type { ProcessRow } from './processRow.ts';
 
 const COLUMNS = ['-o', 'pid=', '-o', 'ppid=', '-o', 'stat=', '-o', 'lstart='];
 

@@ -1,3 +1,4 @@
+/** A watch of one folder by the system's own means: what a large folder gets instead of chokidar. */
 import { watch } from 'node:fs';
 import type { FSWatcher } from 'node:fs';
 

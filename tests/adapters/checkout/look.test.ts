@@ -117,7 +117,7 @@ test('an unchanged checkout is looked at without any git process', async () => {
   process.env['PATH'] = '/nowhere';
   try {
     expect(await desk.checkout.look()).toEqual(first);
-    await expect(desk.reopen().look()).rejects.toMatchObject({ code: 'git-failed' });
+    await expect(desk.reopen().look()).rejects.toMatchObject({ code: 'git-missing' });
   } finally {
     process.env['PATH'] = path;
   }

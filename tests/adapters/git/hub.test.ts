@@ -23,7 +23,6 @@ function pair(format: 'sha1' | 'sha256' = 'sha1') {
 }
 
 hubContract('git over a path', () => gitHubWorld(join(dir.path, 'path'), { url: (bare) => bare }), { many: 600 });
-hubContract('git over file://', () => gitHubWorld(join(dir.path, 'file'), { url: (bare) => `file://${bare}` }), { many: 50 });
 
 describe('the hub over git', () => {
   it('a fetch moves no ref of the person, whatever the clone is configured to do', async () => {
