@@ -5,31 +5,43 @@ import type { NodeIdentity, Node } from './node.ts';
 import { drop } from './publish.ts';
 import type { Member } from './publish.ts';
 import type { Chain } from '../model/claim.ts';
-import type { TaskId } from '../model/ids.ts';
+import { fnv1a } from '../model/hash.ts';
+import type { Oid, TaskId } from '../model/ids.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { readChain } from './claim.ts';
 
 /** A short task has landed before its claim would have been told: it is told in the landing's own push instead. */
-const TELL_AFTER_MS = 2_000;
+const OWN_AFTER_MS = 2_000;
+/** Claims of others that nobody told: made by hand where no daemon runs, or by a node that died. One node mostly tells. */
+const OTHERS_AFTER_MS = 2_500;
+const OTHERS_SPREAD_MS = 2_000;
+
+/** When this node first saw a chain differ from what main shows, on its own boot-time clock. */
+export type SeenDiffering = ReadonlyMap<TaskId, { readonly tip: Oid | null; readonly sinceMs: number }>;
 
 export interface DueProjections {
   /** Every task whose projection differs from its chain. */
   readonly all: readonly TaskId[];
-  /** Those whose last transition is this node's, or is old: worth a push of their own. */
-  readonly mine: readonly TaskId[];
+  /** Some have waited long enough to be worth a push of their own. */
+  readonly due: boolean;
+  readonly seen: SeenDiffering;
 }
 
-export function claimsToProject(fleet: Fleet, identity: NodeIdentity, now: Date): DueProjections {
+export function claimsToProject(fleet: Fleet, identity: NodeIdentity, before: SeenDiffering, bootMs: number): DueProjections {
   // While a main commit is missing (a push applied by half), main is behind for another reason.
   const all = [...fleet.tasks.keys()].filter((task) => !fleet.unlanded.has(task) && differs(fleet, task));
-  const mine = all.filter((task) => {
-    const record = fleet.chains.get(task)?.record;
-    if (record === undefined) return true;
-    const ageMs = now.getTime() - Date.parse(record.claimed_at);
-    return record.node === identity.node ? ageMs > TELL_AFTER_MS : ageMs > 60_000;
+  const seen = new Map(all.map((task) => {
+    const tip = fleet.chains.get(task)?.tip ?? null;
+    const known = before.get(task);
+    return [task, known?.tip === tip ? known : { tip, sinceMs: bootMs }];
+  }));
+  const due = all.some((task) => {
+    const isOwn = fleet.chains.get(task)?.record.node === identity.node;
+    const afterMs = isOwn ? OWN_AFTER_MS : OTHERS_AFTER_MS + (fnv1a(`${identity.node}/${task}`) % OTHERS_SPREAD_MS);
+    return bootMs - (seen.get(task)?.sinceMs ?? bootMs) >= afterMs;
   });
-  return { all, mine };
+  return { all, due, seen };
 }
 
 function differs(fleet: Fleet, task: TaskId): boolean {

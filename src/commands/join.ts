@@ -10,7 +10,7 @@ import { CambiumError } from '../errors.ts';
 import { chainState } from '../model/claim.ts';
 import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
-import { CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, branchRef, nodeRef } from '../model/layout.ts';
+import { CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, nodeRef } from '../model/layout.ts';
 import { parseFleetRecord } from '../observe/fleetRecord.ts';
 import { pushMarker } from './bootstrap.ts';
 import { findPlace, hostName, nodeName, nodeOf, openClone, wire } from './compose.ts';
@@ -152,8 +152,6 @@ async function fleetBranch(address: string): Promise<string> {
   const hub = openGitHub({ gitDir: '.', url: address });
   const heads = await hub.list();
   if (!heads.has(FLEET_REF)) throw new CambiumError('hub-not-joined', `${hub.url} is not a fleet's hub: it has no ${FLEET_REF}.`, { hint: `On the machine where the work is: \`cambium init\`, then \`cambium join ${hub.url}\`.` });
-  const main = heads.get(branchRef('main'));
-  if ([...heads.keys()].filter((ref) => ref.startsWith('refs/heads/')).length === 1 && main !== undefined) return 'main';
   return readBranch(address);
 }
 

@@ -13,7 +13,7 @@ import { nodeName, nodeOf, openClone } from './compose.ts';
 import type { Clone } from './clone.ts';
 import { endLife, openLives } from './lives.ts';
 import { isAway, openLoop } from './loop.ts';
-import { describeRest, describeStart, eventLine } from './upText.ts';
+import { describeEnd, describeRest, describeStart, eventLine } from './upText.ts';
 import type { Loop } from '../cycle/loop.ts';
 
 export interface UpOptions {
@@ -72,7 +72,7 @@ async function serve(clone: Clone, options: UpOptions): Promise<void> {
     process.off('SIGUSR2', daemon.nudge);
     await clone.local.remove('daemon');
   }
-  if (!options.json) process.stdout.write(`${(await announcer.tell()) ?? ''}\nStopped.\n`);
+  if (!options.json) process.stdout.write(`${(await announcer.tell()) ?? ''}\n${describeEnd(loop)}\n`);
 }
 
 async function requireFitHub(clone: Clone, node: string): Promise<void> {

@@ -58,3 +58,10 @@ function resultLine(fleet: Fleet, task: string): string {
   const path = fleet.tasks.get(task)?.path.replace(/\.md$/, '.result.md');
   return `  ${mark} ${task}  ${result?.outcome ?? '?'}${result?.agent === null || result === undefined ? '' : ` by ${result.agent} on ${result.node}`}${path === undefined ? '' : `  → ${path}`}`;
 }
+
+/** The last words of a daemon: what it gave back, and what goes on without it. */
+export function describeEnd({ state, shop }: Loop): string {
+  const kept = [...state.givenBack].map(([task, ref]) => `  ${task} was given back${shop.node.mirror.known().refs.has(ref) ? `; its work is kept on ${ref}` : ''}`);
+  const running = [...state.runs.keys()].map((task) => `  ${task} goes on running; the next daemon here takes it up again`);
+  return ['Stopped.', ...kept, ...running].join('\n');
+}

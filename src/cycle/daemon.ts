@@ -91,6 +91,8 @@ export function createDaemon(loop: Loop, watcher: Watcher, options: DaemonOption
     // The waiting above was their grace; what is left is for a last word.
     await releaseRuns(loop, 'the node was stopped', stops > 1 ? 0 : LAST_WORD_MS);
     for (let tries = 0; state.runs.size > 0 && tries < 5; tries++) await onePass();
+    // One more, so that main tells what was given back.
+    if (state.givenBack.size > 0) await onePass();
   }
 
   return {

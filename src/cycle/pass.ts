@@ -148,8 +148,10 @@ async function membersOf(loop: Loop, fleet: Fleet): Promise<Member<unknown>[]> {
   const cancelled = new Set(state.checkout.cancels.map((path) => taskStem(path)));
   const heals = await healMembers(node, reader, fleet, { ...healing, cancel: healing.cancel.filter((task) => !cancelled.has(task)) });
   const members = [...checkout, ...heals, ...releases, ...runs];
-  const due = claimsToProject(fleet, node.identity, node.clock.now());
-  return members.length > 0 || due.mine.length > 0 ? [...members, projectionMember(node, reader, fleet, due.all) as Member<unknown>] : [];
+  const { all, due, seen: differing } = claimsToProject(fleet, node.identity, state.differing, node.clock.bootMs());
+  state.differing = differing;
+  // A node that ends tells at once what it has given back.
+  return all.length > 0 && (members.length > 0 || due || !state.claiming) ? [...members, projectionMember(node, reader, fleet, all) as Member<unknown>] : members;
 }
 
 /** An edit that conflicts with main was kept on the hub already; saying it again would change nothing. */

@@ -9,6 +9,7 @@ import { pushWip } from '../act/run/salvage.ts';
 import { verifyMerged, watchSpawn, watchVerify } from '../act/run/watch.ts';
 import { saveRun } from '../act/run/workshop.ts';
 import type { Run } from '../model/run.ts';
+import { wipRef } from '../model/layout.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { Loop } from './loop.ts';
 import { renewalKey } from './state.ts';
@@ -148,6 +149,7 @@ export async function releaseRuns({ shop, state }: Loop, reason: string, graceMs
   for (const run of state.runs.values()) {
     if (run.phase === 'ending' || run.phase === 'fenced') continue;
     await stopSpawn(shop, run, 'asked', graceMs);
+    state.givenBack.set(run.task, wipRef(run.task, run.epoch));
     state.runs.set(run.task, await endRun(shop, run, { kind: 'release', reason }));
   }
 }

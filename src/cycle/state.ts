@@ -1,4 +1,5 @@
 /** What a node remembers between passes. Losing it costs time, never correctness: everything that must last is on disk. */
+import type { SeenDiffering } from '../act/projectClaims.ts';
 import type { CheckoutView } from '../act/checkout.ts';
 import { NO_CHECKOUT } from '../act/checkout.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
@@ -34,6 +35,9 @@ export interface LoopState {
   /** Landings that the hub refused by policy, with the reason, for status. */
   parked: ReadonlyMap<TaskId, string>;
   claiming: boolean;
+  differing: SeenDiffering;
+  /** Tasks whose claims a drain gave back, with the ref their work is kept on. */
+  givenBack: Map<TaskId, string>;
   oriented: { readonly fleet: Fleet; readonly situation: Situation } | null;
   /** Files of the checkout may have changed since it was last looked at. */
   touched: boolean;
@@ -47,7 +51,7 @@ export interface LoopState {
 export function freshState(fetchMs: number): LoopState {
   return {
     fleet: null, leases: new Map(), unlandedBefore: new Set(), openEndsBefore: new Set(), deletedBefore: new Set(), doubtful: new Set(), mainRefusedUntilMs: 0, heldOff: new Map(), runs: new Map(), renewed: new Map(), beaten: null,
-    nextBeatMs: 0, fetchPeriodMs: fetchMs, checkout: NO_CHECKOUT, skipped: new Map(), rescued: new Set(), parked: new Map(), claiming: true, oriented: null, touched: true, watched: false, clockOffsetMs: null, offline: null,
+    nextBeatMs: 0, fetchPeriodMs: fetchMs, checkout: NO_CHECKOUT, skipped: new Map(), rescued: new Set(), parked: new Map(), claiming: true, differing: new Map(), givenBack: new Map(), oriented: null, touched: true, watched: false, clockOffsetMs: null, offline: null,
   };
 }
 

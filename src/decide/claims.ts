@@ -1,4 +1,5 @@
 /** Which ready tasks this node's free agents claim now (PROTOCOL P3). Pure. */
+import { fnv1a } from '../model/hash.ts';
 import type { Task } from '../model/task.ts';
 import type { LocalAgent, Snapshot } from '../model/snapshot.ts';
 import type { Situation, TaskSituation } from '../orient/situation.ts';
@@ -52,12 +53,4 @@ export function spread(tasks: readonly TaskSituation[], claimant: string, claima
   if (top === undefined) return [];
   const window = tasks.slice(0, WINDOW_PER_CLAIMANT * claimants).filter(({ task }) => task.priority === top.task.priority);
   return window.map((task) => ({ task, hash: fnv1a(`${claimant}/${task.task.id}`) })).toSorted((a, b) => a.hash - b.hash).map(({ task }) => task);
-}
-
-/** FNV-1a with a final avalanche: small, stable everywhere, and good enough to spread. */
-export function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
 }

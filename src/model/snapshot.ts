@@ -27,7 +27,7 @@ export interface Fleet {
   readonly unlanded: ReadonlySet<TaskId>;
   /** Context files that a task names and main does not have. */
   readonly missingContext: ReadonlyMap<TaskId, readonly string[]>;
-  /** Tasks whose claim chain cannot be read: shown, never acted on. */
+  /** Tasks whose claim chain or result file cannot be read: shown, never acted on. */
   readonly unreadable: ReadonlySet<TaskId>;
   /** Seconds since 1970 at which each task first stood on main, where known. */
   readonly since: ReadonlyMap<TaskId, number>;

@@ -4,13 +4,14 @@ import { chainState, isTerminal } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { FleetConfig } from '../model/config.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
-import { CLAIMS_PREFIX, CONFIG_FILE, NODES_PREFIX } from '../model/layout.ts';
+import { CLAIMS_PREFIX, CONFIG_FILE, FLEET_REF, NODES_PREFIX, taskFileKind, taskStem } from '../model/layout.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { Quarantined, TaskResult } from '../model/task.ts';
 import type { Local } from '../ports/local.ts';
 import type { Store } from '../ports/store.ts';
 import type { TaskAges } from './ages.ts';
 import type { ChainReader } from './chains.ts';
+import { parseFleetRecord } from './fleetRecord.ts';
 import type { HubView } from './hubMirror.ts';
 import { lastNamed } from './lastNamed.ts';
 import type { TaskIndex, TaskView } from './taskIndex.ts';
@@ -38,6 +39,7 @@ export function createFleetReader({ store, chains, index, ages, local, version }
     async read(view) {
       // The mirror replaces its map only when a ref has moved.
       if (last?.view.refs === view.refs) return last.fleet;
+      await requireKnownFormat(store, view.refs.get(FLEET_REF));
       const commit = view.main as Oid;
       const tree = await treeOf(store, commit);
       const [files, { config, problems }, claims, nodes, since] = await Promise.all([
@@ -49,7 +51,8 @@ export function createFleetReader({ store, chains, index, ages, local, version }
       const fleet: Fleet = {
         main: { commit, tree }, config, tasks: files.tasks, results: files.results, projections,
         quarantine: [...files.quarantine, ...problems, ...claims.problems, ...nodes.problems],
-        chains: claims.read, nodes: nodes.read, unlanded, missingContext: await missingContext(store, tree, files, claims.read), unreadable: claims.unreadable, since,
+        chains: claims.read, nodes: nodes.read, unlanded, missingContext: await missingContext(store, tree, files, claims.read), since,
+        unreadable: new Set([...claims.unreadable, ...unreadableResults(files)]),
       };
       last = { view, fleet };
       return fleet;
@@ -71,6 +74,18 @@ function createLandingCheck(store: Store, chains: ChainReader): (chain: Chain, r
     landed.add(chain.tip);
     return false;
   };
+}
+
+/** A fleet of a newer format is left alone: this version would not understand what it breaks. */
+async function requireKnownFormat(store: Store, marker: Oid | undefined): Promise<void> {
+  if (marker === undefined) return;
+  const file = await fileAt(store, await treeOf(store, marker), 'fleet.json');
+  if (file !== null) parseFleetRecord(file.bytes);
+}
+
+/** A result that cannot be read is a result all the same: its task neither runs again nor counts as reopened. */
+function unreadableResults({ quarantine }: TaskView): readonly TaskId[] {
+  return quarantine.filter(({ path }) => taskFileKind(path) === 'result').map(({ path }) => taskStem(path));
 }
 
 async function missingContext(store: Store, tree: Oid, files: TaskView, claims: ReadonlyMap<TaskId, Chain>): Promise<ReadonlyMap<TaskId, readonly string[]>> {

@@ -38,7 +38,7 @@ export function orient(fleet: Fleet, now: string): Situation {
   for (const task of fleet.tasks.values()) {
     const situation = orientTask(fleet, task, blocks.get(task.id) ?? 'met', now);
     tasks.set(task.id, situation);
-    if (isOpenEnd(situation, fleet.unlanded.has(task.id))) openEnds.add(task.id);
+    if (!fleet.unreadable.has(task.id) && isOpenEnd(situation, fleet.unlanded.has(task.id))) openEnds.add(task.id);
   }
   const ready = [...tasks.values()].filter(({ state }) => state === 'ready').toSorted(byUrgency);
   const dues = [...tasks.values()].flatMap(({ due }) => (due === undefined ? [] : [due])).toSorted();
@@ -50,7 +50,7 @@ function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: 
   const result = fleet.results.get(task.id);
   const facts = { task, chain, result, since: fleet.since.get(task.id) ?? 0 };
   if (result !== undefined) return { ...facts, state: result.outcome, reasons: [] };
-  if (fleet.unreadable.has(task.id)) return { ...facts, state: 'blocked', reasons: ['its claim chain cannot be read', `Look at it with \`git show\`; see \`cambium status\`.`] };
+  if (fleet.unreadable.has(task.id)) return { ...facts, state: 'blocked', reasons: ['its claim chain or its result file cannot be read', 'See what `cambium status` says of it.'] };
   const state = chainState(chain);
   if (state !== 'open') return { ...facts, ...heldSituation(state, chain as Chain) };
   if (block !== 'met') return { ...facts, state: 'blocked', reasons: [block.reason, block.mend] };

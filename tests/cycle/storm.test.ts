@@ -45,6 +45,8 @@ async function storm(seed: number): Promise<MemoryFleet> {
   const desk = await fleet.seat('desk');
   for (const node of [...nodes, desk]) node.fault = () => chance(FAULTS);
   for (const node of nodes) {
+    node.order = (updates) => (chance([[2, false], [1, true]]) ? updates.toReversed() : updates);
+    node.tear = () => (before, now) => chance([[1, before], [1, now]]);
     node.afterPush = async () => {
       if (chance([[60, false], [1, true]])) node.kill();
     };
@@ -91,6 +93,7 @@ async function clear(fleet: MemoryFleet, nodes: readonly MemoryNode[]): Promise<
     if (node.dead) await node.restart();
     node.fault = () => 'ok';
     node.afterPush = undefined;
+    node.tear = null;
   }
   fleet.hub.deliverLate();
   for (let round = 0; round < 150; round++) {

@@ -62,7 +62,9 @@ describe.each(KINDS)('$name', ({ record, parse, render, schema }) => {
   });
 
   test('the hand-written check and the zod schema agree when any part is replaced or missing', () => {
-    const odd = fc.oneof(fc.constantFrom(undefined, null, '', 'x', 'Bad Id', 'con', 'human', '-x', OID, OID.toUpperCase(), 0, 1, -1, 1.5, true, [], [{}], {}, 'heartbeat', 'break', 'done', 'cambium.claim/0'), fc.jsonValue({ maxDepth: 2 }));
+    const odd = fc.oneof(fc.constantFrom(undefined, null, '', 'x', 'Bad Id', 'con', 'human', '-x', OID, OID.toUpperCase(), 0, 1, -1, 1.5, true, [], [{}], {}, 'heartbeat', 'break', 'done', 'cambium.claim/0'), fc.jsonValue({ maxDepth: 2 })
+      // A reader refuses this key before any schema is asked (the test above); no JSON Schema can say so.
+      .filter((value) => !JSON.stringify(value).includes('__proto__')));
     const paths = Object.keys(record).flatMap((key) => {
       const value = record[key];
       const inner = Array.isArray(value) ? value[0] : value;

@@ -50,6 +50,10 @@ export interface Seat {
   fault: (updates: readonly RefUpdate[]) => PushFault;
   /** Runs after the hub has judged a push and before this seat learns of it. */
   afterPush: ((updates: readonly RefUpdate[], outcome: PushOutcome) => Promise<void>) | undefined;
+  /** The order in which the hub renames the refs of a push; `half` leaves out the last. */
+  order: (updates: readonly RefUpdate[]) => readonly RefUpdate[];
+  /** Null, or how a listing that takes a moment mixes what it saw at its start and at its end: no listing is a snapshot. */
+  tear: (() => (before: Oid, now: Oid) => Oid) | null;
   /** True: nothing this seat asks the hub is ever answered again, as when its process is killed. */
   dead: boolean;
   /** Every push that was sent, as its ref names. */
@@ -217,13 +221,16 @@ async function openSeat(world: World, name: string, machine?: Machine, kept: { r
   const identity = { node: name, incarnation: clock.ulid(), machine: id, bootId: process.boot_id, process };
   const node: Node = { identity, store, hub, mirror, clock, local, supervisor: used.supervisor, version: '0.0.0' };
   const seat: Seat & { readonly clone: Clone } = {
-    name, store, reader, fleets, node, fault: () => 'ok', afterPush: undefined, dead: false, pushes: [],
+    name, store, reader, fleets, node, fault: () => 'ok', afterPush: undefined, order: (updates) => updates, tear: null, dead: false, pushes: [],
     clone: { mirror, fleets, reader, local, worktrees: used.worktrees, workDir: '/work', store, hub, clock, supervisor: used.supervisor, branch: 'main', version: '0.0.0' } as unknown as Clone,
     look: async () => fleets.read(await mirror.refresh()),
     publish: (members, more) => world.drive(publish(node, members, more)),
   };
   return seat;
 }
+
+/** How long a torn listing takes. */
+const LISTING_MS = 50;
 
 /** The way to the hub: faults of this seat only, and silence once its process is dead. */
 function guard(world: World, seatOf: () => Seat, hub: Hub): Hub {
@@ -234,13 +241,20 @@ function guard(world: World, seatOf: () => Seat, hub: Hub): Hub {
   };
   return {
     url: hub.url,
-    list: () => alive(() => hub.list()),
+    list: () => alive(async () => {
+      const before = await hub.list();
+      const pick = seatOf().tear?.();
+      if (pick === undefined) return before;
+      await world.clock.sleep(LISTING_MS);
+      return new Map([...(await hub.list())].map(([ref, oid]) => [ref, pick(before.get(ref) ?? oid, oid)]));
+    }),
     fetch: (refs) => alive(() => hub.fetch(refs)),
     push: (updates) => alive(async () => {
       const seat = seatOf();
-      world.faults.set(updates, (sent) => seat.fault(sent));
+      const sent = seat.order(updates);
+      world.faults.set(sent, () => seat.fault(updates));
       seat.pushes.push(updates);
-      const outcome = await hub.push(updates);
+      const outcome = await hub.push(sent);
       await seat.afterPush?.(updates, outcome);
       return outcome;
     }),
@@ -301,11 +315,11 @@ async function openNode(world: World, name: string, options: MemoryFleetOptions)
       }
     },
     async restart() {
-      const { fault, afterPush } = life.seat;
+      const { fault, afterPush, order, tear } = life.seat;
       kill();
       machine.boot();
       life = await live();
-      Object.assign(life.seat, { fault, afterPush });
+      Object.assign(life.seat, { fault, afterPush, order, tear });
     },
   };
   // What belongs to a life is asked of the present one.
