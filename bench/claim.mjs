@@ -53,34 +53,50 @@ async function readyCommits(store, node, count) {
 
 /** Where a claim's time goes: each port that it waits for, by a stop-watch around its calls. */
 async function partsOfClaims(clone, node, claimTasks, next, rounds) {
-  const spent = {};
-  const watched = (what, fn) => async (...args) => {
-    const started = performance.now();
-    try {
-      return await fn(...args);
-    } finally {
-      spent[what] = (spent[what] ?? 0) + performance.now() - started;
-    }
-  };
+  const watches = { 'objects written and flushed': stopWatch(), 'outbox refs moved': stopWatch(), 'the push': stopWatch(), 'mirror refs moved': stopWatch() };
+  const [objects, outbox, push, adopt] = Object.values(watches);
+  const any = stopWatch();
+  const watched = (watch, fn) => (...args) => any.around(() => watch.around(() => fn(...args)));
   const { store, hub, mirror } = node;
-  const writes = 'objects written and flushed';
   const probe = {
     ...node,
-    hub: { ...hub, push: watched('the push', hub.push) },
-    mirror: { ...mirror, known: mirror.known, adopt: watched('mirror refs moved', mirror.adopt) },
+    hub: { ...hub, push: watched(push, hub.push) },
+    mirror: { ...mirror, known: mirror.known, adopt: watched(adopt, mirror.adopt) },
     store: {
-      ...store, writeBlob: watched(writes, store.writeBlob), writeTree: watched(writes, store.writeTree),
-      writeCommit: watched(writes, store.writeCommit), updateRefs: watched('outbox refs moved', store.updateRefs),
+      ...store, writeBlob: watched(objects, store.writeBlob), writeTree: watched(objects, store.writeTree),
+      writeCommit: watched(objects, store.writeCommit), updateRefs: watched(outbox, store.updateRefs),
     },
   };
   const parts = {};
   for (let round = 0; round < rounds; round++) {
-    for (const what of Object.keys(spent)) delete spent[what];
     const all = await timed(() => mustWin(claimTasks(probe, clone.reader, [next()])));
-    const known = Object.values(spent).reduce((sum, ms) => sum + ms, 0);
-    for (const [what, ms] of Object.entries({ ...spent, 'all else': all - known })) (parts[what] ??= []).push(ms);
+    for (const [what, watch] of Object.entries(watches)) (parts[what] ??= []).push(watch.read());
+    (parts['all else'] ??= []).push(all - any.read());
   }
   return parts;
+}
+
+/** Adds up the time in which at least one call runs, so that calls side by side count once. */
+function stopWatch() {
+  let running = 0;
+  let started = 0;
+  let spent = 0;
+  return {
+    async around(work) {
+      if (running++ === 0) started = performance.now();
+      try {
+        return await work();
+      } finally {
+        if (--running === 0) spent += performance.now() - started;
+      }
+    },
+    /** Milliseconds since it was read last. */
+    read() {
+      const ms = spent;
+      spent = 0;
+      return ms;
+    },
+  };
 }
 
 async function batches(clone, node, claimTasks, next) {

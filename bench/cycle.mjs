@@ -12,7 +12,7 @@ const AIMS = { 100: 0.9, 10_000: 0.6, 100_000: 0.4 };
 
 export async function bench(lab, { full }) {
   const rows = [];
-  for (const size of full ? SIZES.full : SIZES.quick) rows.push(...(await measure(lab, size, full ? 20 : 8)));
+  for (const size of full ? SIZES.full : SIZES.quick) rows.push(...(await measure(lab, size, full ? 20 : 6)));
   return rows;
 }
 

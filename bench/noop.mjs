@@ -12,7 +12,7 @@ export async function bench(lab, { full }) {
   const rows = [];
   const firsts = {};
   for (const [kind, count] of full ? FULL : QUICK) {
-    const { quiet, asked, fullScan } = await measure(lab, kind, count, full ? 30 : 15);
+    const { quiet, asked, fullScan } = await measure(lab, kind, count, full ? 30 : 12);
     firsts[kind] ??= median(quiet);
     rows.push(row({ what: `${count} ${kind}`, values: quiet, against: { what: 'git ls-remote', values: asked }, aim: 2, note: `${(median(quiet) / firsts[kind]).toFixed(2)} × the first` }));
     rows.push(row({ what: `${count} ${kind}, every file read`, values: fullScan }));

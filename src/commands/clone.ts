@@ -1,16 +1,11 @@
 /** A clone of the workspace with its ports, as commands get it from compose.ts. Types only. */
+import type { Node } from '../act/node.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import type { FleetReader } from '../observe/fleet.ts';
-import type { HubMirror } from '../observe/hubMirror.ts';
 import type { Checkout } from '../ports/checkout.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { Hub } from '../ports/hub.ts';
-import type { Local } from '../ports/local.ts';
-import type { Supervisor } from '../ports/process.ts';
-import type { Store } from '../ports/store.ts';
 import type { Worktrees } from '../ports/worktrees.ts';
 
-export interface Clone {
+export interface Clone extends Omit<Node, 'identity'> {
   readonly place: GitPlace;
   /** Top of the work tree; null in a bare clone. */
   readonly root: string | null;
@@ -23,16 +18,9 @@ export interface Clone {
   readonly branch: string;
   /** The remote that is the hub; null while the hub is the embedded one. */
   readonly remote: string | null;
-  readonly store: Store;
-  readonly hub: Hub;
-  readonly mirror: HubMirror;
-  readonly clock: Clock;
-  readonly local: Local;
-  readonly supervisor: Supervisor;
   readonly reader: ChainReader;
   readonly fleets: FleetReader;
   readonly worktrees: Worktrees;
-  readonly version: string;
   checkout(): Promise<Checkout>;
   close(): Promise<void>;
 }
