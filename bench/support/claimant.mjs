@@ -15,7 +15,6 @@ let pushes = 0;
 async function claimFor(ms) {
   const until = performance.now() + ms;
   const count = { done: 0, lost: 0 };
-  await clone.mirror.refresh();
   while (performance.now() < until) {
     const fleet = await clone.fleets.read(clone.mirror.known());
     const [choice] = spread(orient(fleet, clone.clock.now().toISOString()).ready, name, Math.max(2, fleet.nodes.size));
@@ -52,6 +51,8 @@ let commits = [];
 process.on('message', async ({ mode, ms }) => {
   try {
     if (mode === 'prepare') {
+      // What the others did in earlier turns is no part of this one.
+      await clone.fleets.read(await clone.mirror.refresh());
       commits = await readyCommits(Math.ceil(ms / 12));
       process.send({ done: 0, lost: 0 });
     } else process.send(mode === 'claim' ? await claimFor(ms) : await pushFor(ms, commits));

@@ -131,6 +131,14 @@ describe('a reopen', () => {
     expect(await reopen(other)).toMatchObject({ state: 'dropped', drop: { code: 'not-ready' } });
   });
 
+  test('waits while main shows another end than the chain does', async () => {
+    const { fleet, seat } = await world();
+    await cancel(seat);
+    await fleet.commit({ 'tasks/a.result.md': null });
+    expect(await reopen(seat)).toMatchObject({ state: 'dropped', drop: { code: 'not-ready' } });
+    expect((await fleet.chain('a')).map(({ kind }) => kind)).toEqual(['cancel']);
+  });
+
   test('is possible after a person has mended the words of the result', async () => {
     const { fleet, seat } = await world();
     await cancel(seat);

@@ -307,6 +307,22 @@ describe('a claim that nobody works on', () => {
   });
 });
 
+test('a claim that somebody ends the moment it is won starts no agent at that epoch', async () => {
+  const fleet = await two({ nodes: { 'vm-a': ['ann'] } });
+  const a = fleet.node('vm-a');
+  let ended = false;
+  a.afterPush = async (updates, outcome) => {
+    if (ended || !refsOf(updates).includes('claims/a') || outcome.kind !== 'accepted') return;
+    ended = true;
+    const desk = await fleet.seat('desk');
+    await desk.look();
+    await publish(desk.node, [releaseMember(desk.node, desk.reader, { task: 'a', tip: (await fleet.tip('a')).tip, reason: 'not yet' })]);
+  };
+  await a.rest();
+  expect(a.machine.started.map(({ epoch }) => epoch)).not.toContain(1);
+  expect((await fleet.tip('a')).record).toMatchObject({ kind: 'done', epoch: 2 });
+});
+
 describe('an owner whose task is', () => {
   const working = async (): Promise<{ readonly fleet: MemoryFleet; readonly a: MemoryNode }> => {
     const fleet = await createMemoryFleet({ nodes: { 'vm-a': ['ann'] }, files: { 'tasks/a.md': task() }, work: slowly(1e9) });

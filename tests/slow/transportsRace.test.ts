@@ -9,8 +9,8 @@ import { hasSshd, startGitHttp, startSshd } from '../support/transports.ts';
 
 const CLONES = 4;
 const PROCESSES = 16;
-const ROUNDS = 3;
-const TASKS = 24;
+const ROUNDS = 2;
+const TASKS = 16;
 
 async function ssh(bare: string): Promise<Way> {
   const sshd = await startSshd();
@@ -36,13 +36,14 @@ for (const [name, isHere, connect] of ways) {
 
     afterAll(() => fleet.close());
 
-    it(`${PROCESSES} processes of ${CLONES} clones claim one task, none accepted before all have read: one wins, ${ROUNDS} times`, async () => {
-      const gate = gateOf(fleet.hub);
-      for (let number = 1; number <= ROUNDS; number++) {
-        const round = await raceRound(fleet, seats, gate, { task: `prize-${number}`, processes: PROCESSES });
-        expect(round.strange).toEqual([]);
-        expect(round).toMatchObject({ gathered: PROCESSES, exits: { 0: 1, 1: PROCESSES - 1 }, claims: [{ agent: round.winners[0], epoch: 1 }] });
-      }
+    it('two daemons share ten tasks out, and all are done once', async () => {
+      const ids = Array.from({ length: 10 }, (_, at) => `job-${at + 1}`);
+      fleet.push(Object.fromEntries(ids.map((id) => [`tasks/${id}.md`, runbook(id, `mkdir -p out; echo ${id} > out/${id}.txt; sleep 0.2`)])));
+      const ends = await Promise.all(seats.slice(0, 2).map((seat) => seat.up('--until-idle').finished()));
+      expect(ends.map(({ exit, stderr }) => [exit, stderr])).toEqual([[0, ''], [0, '']]);
+      for (const id of ids) expect(fleet.chain(id).filter(({ kind }) => kind === 'done'), id).toHaveLength(1);
+      expect(new Set(ids.map((id) => fleet.chain(id).at(-1)?.node)).size).toBe(2);
+      expect(fsck(fleet.hub)).toBe('');
     }, 180_000);
 
     it(`${CLONES} clones drain ${TASKS} tasks: each is claimed once and done once`, async () => {
@@ -54,14 +55,14 @@ for (const [name, isHere, connect] of ways) {
       for (const id of ids) expect(fleet.chain(id).map(({ kind, epoch }) => `${kind} ${epoch}`), id).toEqual(['claim 1', 'done 1']);
     }, 240_000);
 
-    it('two daemons share ten tasks out, and all are done once', async () => {
-      const ids = Array.from({ length: 10 }, (_, at) => `job-${at + 1}`);
-      fleet.push(Object.fromEntries(ids.map((id) => [`tasks/${id}.md`, runbook(id, `mkdir -p out; echo ${id} > out/${id}.txt; sleep 0.2`)])));
-      const ends = await Promise.all(seats.slice(0, 2).map((seat) => seat.up('--until-idle').finished()));
-      expect(ends.map(({ exit, stderr }) => [exit, stderr])).toEqual([[0, ''], [0, '']]);
-      for (const id of ids) expect(fleet.chain(id).filter(({ kind }) => kind === 'done'), id).toHaveLength(1);
-      expect(new Set(ids.map((id) => fleet.chain(id).at(-1)?.node)).size).toBe(2);
-      expect(fsck(fleet.hub)).toBe('');
+    // Last, for who wins a prize keeps it: a daemon would wait for its lease.
+    it(`${PROCESSES} processes of ${CLONES} clones claim one task, none accepted before all have read: one wins, ${ROUNDS} times`, async () => {
+      const gate = gateOf(fleet.hub);
+      for (let number = 1; number <= ROUNDS; number++) {
+        const round = await raceRound(fleet, seats, gate, { task: `prize-${number}`, processes: PROCESSES });
+        expect(round.strange).toEqual([]);
+        expect(round).toMatchObject({ gathered: PROCESSES, exits: { 0: 1, 1: PROCESSES - 1 }, claims: [{ agent: round.winners[0], epoch: 1 }] });
+      }
     }, 180_000);
   });
 }

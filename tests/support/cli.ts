@@ -25,6 +25,8 @@ export interface RunOptions {
   readonly input?: string;
 }
 
+const HELD_PIPES_MS = 3_000;
+
 /** A process that was started and may be signalled, with all it has said so far. */
 export interface Running {
   readonly child: ChildProcess;
@@ -42,8 +44,9 @@ export function start(file: string, args: readonly string[], options: RunOptions
   child.stdin.end(options.input ?? '');
   const ended = new Promise<Ran>((resolve, reject) => {
     child.once('error', reject);
-    // `exit`, not `close`: a detached supervisor may hold the pipes of the daemon that started it.
-    child.once('exit', (exit) => void wait(10).then(() => resolve({ exit, stdout, stderr })));
+    child.once('close', (exit) => resolve({ exit, stdout, stderr }));
+    // What a killed process leaves running may hold its pipes open; what it said itself has come by then.
+    child.once('exit', (exit) => void wait(HELD_PIPES_MS, null, { ref: false }).then(() => resolve({ exit, stdout, stderr })));
   });
   ended.catch(() => undefined);
   return { child, pid: child.pid ?? 0, ended, said: () => stdout + stderr };
