@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { git, gitText, tryGit } from '../adapters/git/run.ts';
 import { appendLine, makeFolder, writeNew } from '../adapters/system/files.ts';
+import { packageFile } from '../adapters/system/version.ts';
 import { CambiumError } from '../errors.ts';
 import { workspaceFiles } from './workspaceFiles.ts';
 import type { Answer } from './output.ts';
@@ -17,7 +18,7 @@ export async function initCommand(dir: string | undefined, options: InitOptions)
   const branch = await branchOf(top, options.branch);
   await requireIdentity(top);
   const made: string[] = [];
-  for (const [path, content] of workspaceFiles(branch)) if (await writeNew(join(top, path), content)) made.push(path);
+  for (const [path, content] of workspaceFiles(branch, packageFile('templates/task.md'))) if (await writeNew(join(top, path), content)) made.push(path);
   if (await addIgnore(top)) made.push('.gitignore');
   if (made.length > 0) await commit(top, made);
   const text = made.length === 0

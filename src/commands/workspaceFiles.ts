@@ -1,9 +1,11 @@
 /** What a new workspace holds. Existing files are never touched. */
 
-export function workspaceFiles(branch: string): ReadonlyMap<string, string> {
+/** `template` is the example of an instruction file that comes with cambium. */
+export function workspaceFiles(branch: string, template: string): ReadonlyMap<string, string> {
   return new Map([
     ['cambium.yaml', config(branch)],
     ['tasks/README.md', TASKS],
+    ['templates/task.md', template],
     ['self-model.md', SELF],
     ['agents/README.md', AGENTS],
     ['memory/README.md', MEMORY],
@@ -37,7 +39,7 @@ One Markdown file a task: drop it here, and the fleet does the rest. \`ls\` tell
 
 Front matter is optional: \`title, priority (0 first … 4), assigned_to, depends_on, context_files, acceptance_criteria,
 verify (a command that must pass), max_attempts, timeout_minutes\`. Write everything a worker needs: it knows nothing
-but this file and its context files.
+but this file and its context files. \`templates/task.md\` is an example.
 `;
 
 const SELF = `# How this fleet works

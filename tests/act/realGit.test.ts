@@ -1,4 +1,5 @@
 /** The same claims and landings over real git: real object stores, a bare hub, `git push --atomic`. */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { claimTasks, releaseMember } from '../../src/act/claim.ts';
@@ -69,7 +70,7 @@ afterAll(async () => {
 
 test('of four clones that all have read before any writes exactly one wins', async () => {
   const gate = join(folder.path, 'gate');
-  gitIn(folder.path, ['init', '--quiet', gate]);
+  mkdirSync(gate);
   setHook(bare, 'pre-receive', `touch '${gate}'/$$; n=0\nwhile [ "$(ls '${gate}' | wc -l)" -lt 4 ] && [ $n -lt 100 ]; do sleep 0.05; n=$((n+1)); done`);
   const ends = await Promise.all(seats.map((seat) => claim(seat, 'a', blob)));
   setHook(bare, 'pre-receive', null);

@@ -39,7 +39,7 @@ describe('the next attempt', () => {
     ['an attempt that ended by itself adds one', chain('release', { attempt: 2, spent: true }), 3],
     ['a release that nobody failed adds none', chain('release', { attempt: 2 }), 2],
     ['an answer to a question adds none', chain('release', { attempt: 1, question: 'Which port?' }), 1],
-    ['a reopen starts over, whatever came before', chain('reopen', { attempt: 0, epoch: 7 }), 1],
+    ['a reopen starts over, whatever came before', chain('reopen', { attempt: 3, spent: true, epoch: 7 }), 1],
   ])('%s', (_name, before, expected) => {
     expect(nextAttempt(before)).toBe(expected);
     expect(attemptsUsed(before)).toBe(expected - 1);

@@ -1,7 +1,12 @@
-/** The version of this build, from the package it belongs to. */
+/** What belongs to the package that this build is part of: its version, its templates. */
 import { readFileSync } from 'node:fs';
 
+/** A text file of the package by its path there: `templates/task.md`. */
+export function packageFile(path: string): string {
+  return readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+}
+
 export function packageVersion(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  const text = packageFile('package.json');
   return (JSON.parse(text) as { version: string }).version;
 }
