@@ -6,7 +6,7 @@ import { endChild } from './support/processes.mjs';
 import { row } from './support/stats.mjs';
 
 export const title = 'Claims a second, by the number of clones';
-export const note = 'All clones on this one machine, one hub in a folder, refs packed between the turns. “process” is one long-lived process a clone, which reads, chooses and claims one task after the other; “cli” starts `cambium task claim` anew for each, with its worktree. A try is a push for a task; more than one a claim means races lost.';
+export const note = 'All clones on this one machine, one hub in a folder, refs packed between the turns. “process” is one long-lived process a clone, which reads, chooses and claims one task after the other; “cli” starts `cambium task claim` anew for each, with its worktree. A process asks the hub again only after a lost race. A try is a push for a task; more than one a claim means races lost.';
 
 const WAYS = [1, 2, 4, 8];
 

@@ -41,8 +41,9 @@ function line({ task, processes, gathered, winners, exits, claims, ms }, sound) 
 const isSound = ({ winners, claims }) => winners.length === 1 && claims.length === 1 && claims[0].epoch === 1 && claims[0].agent === winners[0];
 
 compile();
-if (!existsSync(join(ROOT, 'dist/cli.js'))) spawnSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], { cwd: ROOT, stdio: 'inherit' });
-process.env.CAMBIUM_DIST = join(ROOT, 'dist');
+// CAMBIUM_DIST races another build: an older release, or one with a fault put in to see the race turn red.
+process.env.CAMBIUM_DIST ??= join(ROOT, 'dist');
+if (!existsSync(join(process.env.CAMBIUM_DIST, 'cli.js'))) spawnSync(process.execPath, [join(ROOT, 'scripts/build.mjs')], { cwd: ROOT, stdio: 'inherit' });
 const [{ config, makeFleet }, { gateOf }, { raceRound }] = await Promise.all(['fleet', 'hubHooks', 'race'].map(load));
 
 const fleet = await makeFleet({ config: config('{ ttl: 30m, heartbeat: 60s }') });

@@ -46,9 +46,9 @@ export function createDaemon(loop: Loop, watcher: Watcher, options: DaemonOption
       try {
         return await tryPass();
       } catch (error) {
-        if (!isPassing(error) || (failures >= FAILURES_MAX && !isDiskFull(error)) || stops > 1) throw error;
+        if (!isPassing(error) || (failures >= FAILURES_MAX && !isOutside(error)) || stops > 1) throw error;
         loop.shop.say('pass failed', { reason: (error as Error).message, again: `in ${failures} s` });
-        await clock.sleep(Math.min(failures, 30) * 1_000);
+        await waiter.wait(Math.min(failures, 30) * 1_000);
       }
     }
   }
@@ -128,9 +128,14 @@ function isDiskFull(error: unknown): boolean {
   return (error instanceof CambiumError && error.code === 'disk-full') || (error as NodeJS.ErrnoException).code === 'ENOSPC';
 }
 
+/** The world outside: a full disk, a hub that is away or busy. The node waits for it, however long. */
+function isOutside(error: unknown): boolean {
+  return isDiskFull(error) || (error instanceof CambiumError && ['hub-away', 'hub-denied', 'lost-race', 'outcome-unknown', 'refused'].includes(error.code));
+}
+
 /** What may pass by itself. A halt, a bad configuration and a bug do not. */
 function isPassing(error: unknown): boolean {
-  return isDiskFull(error) || (error instanceof CambiumError && ['git-failed', 'refused', 'hub-away', 'hub-denied', 'lost-race', 'outcome-unknown', 'object-missing'].includes(error.code));
+  return isOutside(error) || (error instanceof CambiumError && ['git-failed', 'object-missing'].includes(error.code));
 }
 
 function adapt({ state }: Loop, report: PassReport, fetchMs: number): void {

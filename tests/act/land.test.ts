@@ -3,6 +3,7 @@ import { claimTasks, releaseMember } from '../../src/act/claim.ts';
 import { landMember } from '../../src/act/land.ts';
 import type { Landed, Landing } from '../../src/act/land.ts';
 import type { Published } from '../../src/act/publish.ts';
+import { writeTransition } from '../../src/act/transition.ts';
 import type { TreeEdit } from '../../src/model/git.ts';
 import type { Oid } from '../../src/model/ids.ts';
 import { claimRef } from '../../src/model/layout.ts';
@@ -117,7 +118,6 @@ describe('a landing is refused', () => {
 
 async function releaseOf(thief: Seat, tip: Oid) {
   const { record } = await thief.reader.chain(tip);
-  const { writeTransition } = await import('../../src/act/transition.ts');
   const { schema: _schema, op: _op, ...held } = record;
   return (await writeTransition(thief.node, { tip, author: { name: 'thief', email: 't@example.org', seconds: 0, zone: '+0000' }, record: { ...held, kind: 'release' } })).update;
 }

@@ -49,6 +49,8 @@ export interface Machine {
   readonly started: readonly Job[];
   /** Agents that run at this moment of virtual time, as `task.epoch`. */
   running(): readonly string[];
+  /** Writes files into a worktree, as an agent that is still at work does. */
+  write(worktree: string, files: Readonly<Record<string, string | null>>): Promise<void>;
   /** Kills the supervisor of a task's agent: it leaves no record. */
   loseSpawn(task: string): void;
   /** A daemon process begins; the one before it is dead. */
@@ -100,6 +102,7 @@ export function createMachine({ clock, store, work, verify }: MachineOptions): M
   return {
     started,
     worktrees: trees,
+    write: trees.write,
     providers: new Map([['runbook', providerOf('runbook', false)], ['claude', providerOf('claude', true)]]),
     running: () => [...spawns.values()].filter((spawn) => spawn.job !== null && !spawn.lost && spawn.end === null && clock.bootMs() < endMs(spawn)).map(({ job }) => `${job?.task}.${job?.epoch}`),
     loseSpawn(task) {
