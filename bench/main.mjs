@@ -2,6 +2,7 @@
  * `npm run bench [-- <name> …] [--full] [--json | --markdown]`: measures the build in dist/ (or CAMBIUM_DIST) against
  * plain git on this machine. Ratios are of one run: what is compared runs in turn. Progress goes to standard error.
  */
+import { loadavg } from 'node:os';
 import { openLab, requireBuild } from './support/lab.mjs';
 import { describeMachine, machineText } from './support/machine.mjs';
 import { markdownReport, textReport } from './support/report.mjs';
@@ -27,12 +28,13 @@ if (!given.includes('--json')) process.stderr.write(`${machineText(machine)}\n`)
 const results = [];
 for (const name of names.length === 0 ? BENCHES : names) {
   const started = performance.now();
+  const load = loadavg()[0];
   const { bench, title, note } = await import(`./${name}.mjs`);
   const lab = openLab();
   try {
     const rows = await bench(lab, options);
     const seconds = (performance.now() - started) / 1_000;
-    results.push({ name, title, note, seconds, rows });
+    results.push({ name, title, note, seconds, load: [load, loadavg()[0]], rows });
     process.stderr.write(`${name}: ${seconds.toFixed(0)} s\n`);
   } finally {
     process.chdir('/');

@@ -2,7 +2,7 @@
 /**
  * The claim race on demand: `node scripts/race.mjs [--rounds 200] [--processes 64] [--clones 16]`. In each round that
  * many processes claim one task, and the hub accepts none before all have read. Prints a line a round and a summary;
- * ends with 1 when a task ever had two winners, or none.
+ * ends with 1 when a task ever had two winners or none, or a racer ended as neither winner nor loser.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ function line({ task, processes, gathered, winners, exits, claims, ms }, sound) 
   return `${task.padEnd(12)} ${String(processes).padStart(9)} ${String(gathered).padStart(8)} ${String(winners.length).padStart(7)}  ${others.padEnd(14)} ${String(claims.length).padStart(6)} ${(ms / 1000).toFixed(1).padStart(6)} s  ${sound ? '' : 'WRONG'}`.trimEnd();
 }
 
-const isSound = ({ winners, claims }) => winners.length === 1 && claims.length === 1 && claims[0].epoch === 1 && claims[0].agent === winners[0];
+const isSound = ({ winners, claims, strange }) => winners.length === 1 && claims.length === 1 && claims[0].epoch === 1 && claims[0].agent === winners[0] && strange.length === 0;
 
 compile();
 // CAMBIUM_DIST races another build: an older release, or one with a fault put in to see the race turn red.

@@ -24,9 +24,9 @@ function columns(rows) {
 }
 
 export function markdownReport(machine, results) {
-  const tables = results.map(({ name, title, note, rows }) => {
+  const tables = results.map(({ name, title, note, rows, load }) => {
     const lines = [HEAD, HEAD.map((_, at) => (at === 0 || at === 4 || at > 6 ? '---' : '---:')), ...rows.map(cells)];
-    return `### ${title}\n\n\`npm run bench -- ${name}\`. ${note}\n\n${lines.map((line) => `| ${line.join(' | ')} |`).join('\n')}`;
+    return `### ${title}\n\n\`npm run bench -- ${name}\`. ${note} Load of the machine before and after: ${load.map((value) => value.toFixed(1)).join(', ')}.\n\n${lines.map((line) => `| ${line.join(' | ')} |`).join('\n')}`;
   });
   return [machineText(machine).replace('\n', '. '), ...tables].join('\n\n');
 }

@@ -101,7 +101,8 @@ test(`no saved version is lost in ${PASSES} passes with two editors saving in th
     expectNothingLost(desk, journals);
     expect(Math.min(...saves)).toBeGreaterThan(15);
     expect(node.counts.advanced).toBeGreaterThan(PASSES / 2);
-    expect(node.counts.replaced).toBeGreaterThan(20);
+    // How often files change under the editors depends on the machine's load; that it happened at all does not.
+    expect(node.counts.replaced).toBeGreaterThan(0);
     expect(node.counts.skipped).toBeGreaterThan(0);
     expect(desk.git('fsck', '--strict', '--no-dangling')).toBe('');
   } finally {
