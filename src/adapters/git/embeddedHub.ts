@@ -51,13 +51,13 @@ async function makeHub(gitCommonDir: string, folder: string, path: string, branc
   const format = await gitText(['rev-parse', '--show-object-format'], { gitDir: gitCommonDir });
   await mkdir(folder, { recursive: true });
   const unfinished = await mkdtemp(join(folder, UNFINISHED));
-  await git(['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, `--initial-branch=${branch}`, unfinished]);
-  await appendFile(join(unfinished, 'config'), SETTINGS);
-  await syncAll(unfinished);
   try {
+    await git(['init', '--quiet', '--bare', '--template=', `--object-format=${format}`, `--initial-branch=${branch}`, unfinished]);
+    await appendFile(join(unfinished, 'config'), SETTINGS);
+    await syncAll(unfinished);
     await rename(unfinished, path);
   } catch (cause) {
-    // Another process was faster: its hub is as good, and may have swept ours away.
+    // Another process was faster: its hub is as good, and it may have swept ours away at any of these steps.
     if (!existsSync(path)) throw cause;
     return;
   }
