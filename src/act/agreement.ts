@@ -5,11 +5,12 @@
  */
 import type { Chain } from '../model/claim.ts';
 import type { Oid } from '../model/ids.ts';
-import { resultPath } from '../model/layout.ts';
+import { resultPath, taskStem } from '../model/layout.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { lastNamed } from '../observe/lastNamed.ts';
 import { parseResult } from '../observe/resultFile.ts';
-import { fileAt, treeOf } from '../observe/tree.ts';
+import { entryAt, fileAt, treeOf } from '../observe/tree.ts';
+import { resultPaths } from '../observe/usedIds.ts';
 import type { Store } from '../ports/store.ts';
 
 export type Agreement =
@@ -23,8 +24,16 @@ export async function agreement(store: Store, reader: ChainReader, main: Oid, pa
   const named = await lastNamed(store, reader, chain);
   if (named !== null && !(await store.isAncestor(named.commit, main))) return { state: 'main-behind', commit: named.commit };
   const shown = await resultAt(store, main, path);
-  const expected = named === null || named.reopened ? null : await resultAt(store, named.commit, path);
+  const expected = named === null || named.reopened ? null : await resultAt(store, named.commit, (await movedPath(store, named.commit, path)) ?? path);
   return shown === expected ? { state: 'agrees' } : { state: 'chain-behind' };
+}
+
+/** Where the task's instruction stood in an older commit, if a person has moved its files to another folder since. */
+async function movedPath(store: Store, commit: Oid, path: string): Promise<string | null> {
+  const tree = await treeOf(store, commit);
+  if ((await entryAt(store, tree, resultPath(path))) !== null) return null;
+  const result = (await resultPaths(store, tree)).get(taskStem(path));
+  return result === undefined ? null : result.replace(/\.result\.md$/, '.md');
 }
 
 /** What a result file says, by which two of them tell of the same end; a person may mend its words. */

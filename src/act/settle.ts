@@ -1,6 +1,6 @@
 /** Settling the outbox, and giving back claims that were won by a process that no longer lives (PROTOCOL P2.5). */
 import { CLAIMS_PREFIX, claimRef } from '../model/layout.ts';
-import { resultStems } from '../observe/usedIds.ts';
+import { resultPaths } from '../observe/usedIds.ts';
 import { treeOf } from '../observe/tree.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { releaseMember } from './claim.ts';
@@ -21,7 +21,7 @@ export async function settleAll(node: Node, reader: ChainReader, patienceMs: num
 async function isFinished({ store, mirror }: Node, task: string): Promise<boolean> {
   const { main, refs } = mirror.known();
   if (main === null || refs.has(claimRef(task))) return false;
-  return (await resultStems(store, await treeOf(store, main))).has(task);
+  return (await resultPaths(store, await treeOf(store, main))).has(task);
 }
 
 async function strayClaims(node: Node, reader: ChainReader, entry: OutboxEntry): Promise<readonly { readonly task: string; readonly tip: string }[]> {

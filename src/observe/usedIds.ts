@@ -4,25 +4,25 @@ import { taskStem } from '../model/layout.ts';
 import type { Store } from '../ports/store.ts';
 import { entryAt } from './tree.ts';
 
-export function usedStems(store: Store, root: Oid): Promise<ReadonlySet<TaskId>> {
-  return stems(store, root, /\.(md|claim\.json)$/);
+export async function usedStems(store: Store, root: Oid): Promise<ReadonlySet<TaskId>> {
+  return new Set((await pathsByStem(store, root, /\.(md|claim\.json)$/)).keys());
 }
 
-/** Ids that have a result, the archive included. */
-export function resultStems(store: Store, root: Oid): Promise<ReadonlySet<TaskId>> {
-  return stems(store, root, /\.result\.md$/);
+/** Result files by task, the archive included. */
+export function resultPaths(store: Store, root: Oid): Promise<ReadonlyMap<TaskId, string>> {
+  return pathsByStem(store, root, /\.result\.md$/);
 }
 
-async function stems(store: Store, root: Oid, ending: RegExp): Promise<ReadonlySet<TaskId>> {
+async function pathsByStem(store: Store, root: Oid, ending: RegExp): Promise<ReadonlyMap<TaskId, string>> {
   const tasks = await entryAt(store, root, 'tasks');
-  const found = new Set<TaskId>();
-  if (tasks?.mode === '40000') await collect(store, tasks.oid, ending, found);
+  const found = new Map<TaskId, string>();
+  if (tasks?.mode === '40000') await collect(store, tasks.oid, 'tasks/', ending, found);
   return found;
 }
 
-async function collect(store: Store, tree: Oid, ending: RegExp, found: Set<TaskId>): Promise<void> {
-  for (const entry of await store.readTree(tree)) {
-    if (entry.mode === '40000') await collect(store, entry.oid, ending, found);
-    else if (ending.test(entry.name)) found.add(taskStem(entry.name));
+async function collect(store: Store, tree: Oid, prefix: string, ending: RegExp, found: Map<TaskId, string>): Promise<void> {
+  for (const { mode, name, oid } of await store.readTree(tree)) {
+    if (mode === '40000') await collect(store, oid, `${prefix}${name}/`, ending, found);
+    else if (ending.test(name)) found.set(taskStem(name), `${prefix}${name}`);
   }
 }

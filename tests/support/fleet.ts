@@ -127,7 +127,11 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
   }
 
   const gitHub = (...args: readonly string[]): string => gitIn(hub, args);
-  const home = await makeHome();
+  const home = await makeHome().catch(async (cause: unknown) => {
+    await way?.close();
+    dir.remove();
+    throw cause;
+  });
   const fleet: TestFleet = {
     root, hub, url, env, home, seat, gitHub,
     push: (files, message) => pushFiles(root, hub, files, message ?? 'files of a person'),
