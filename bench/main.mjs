@@ -3,7 +3,7 @@
  * plain git on this machine. Ratios are of one run: what is compared runs in turn. Progress goes to standard error.
  */
 import { loadavg } from 'node:os';
-import { openLab, requireBuild } from './support/lab.mjs';
+import { buildMark, dist, openLab, requireBuild } from './support/lab.mjs';
 import { describeMachine, machineText } from './support/machine.mjs';
 import { markdownReport, textReport } from './support/report.mjs';
 
@@ -22,7 +22,7 @@ requireBuild();
 // An interrupted run leaves nothing behind: the laboratory is removed at every exit.
 process.once('SIGINT', () => process.exit(130));
 const options = { full: given.includes('--full') };
-const machine = await describeMachine();
+const machine = { ...(await describeMachine()), build: buildMark() };
 if (!given.includes('--json')) process.stderr.write(`${machineText(machine)}\n`);
 
 const results = [];
@@ -42,5 +42,9 @@ for (const name of names.length === 0 ? BENCHES : names) {
   }
 }
 
+if (machine.build === null || buildMark() !== machine.build) {
+  process.stderr.write(`bench: ${dist} was built anew during the run: the figures are of no one program.\n  → measure a copy: CAMBIUM_DIST=<folder>\n`);
+  process.exit(1);
+}
 if (given.includes('--json')) process.stdout.write(`${JSON.stringify({ machine, full: options.full, results }, null, 1)}\n`);
 else process.stdout.write(`${(given.includes('--markdown') ? markdownReport : textReport)(machine, results)}\n`);

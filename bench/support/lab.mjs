@@ -2,7 +2,8 @@
  * Where the benchmarks work: a temporary folder with a home of its own (no configuration of the user's has a say),
  * workspaces of any size made by `git fast-import`, a bare hub in a folder, clones that have joined it.
  */
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -14,6 +15,17 @@ export const cli = join(dist, 'cli.js');
 
 export function requireBuild() {
   if (!existsSync(cli)) throw new Error(`${cli} is missing: run \`npm run build\`, or set CAMBIUM_DIST to a build folder.`);
+}
+
+/** Names the build: two runs with the same mark measured the same program. Null where a file goes while it is read. */
+export function buildMark() {
+  try {
+    const hash = createHash('sha256');
+    for (const name of readdirSync(dist, { recursive: true }).filter((path) => path.endsWith('.js')).toSorted()) hash.update(name).update(readFileSync(join(dist, name)));
+    return hash.digest('hex').slice(0, 12);
+  } catch {
+    return null;
+  }
 }
 
 /** A module of the engine, by its path below dist: `act/claim.js`. */

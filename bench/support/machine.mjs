@@ -17,7 +17,7 @@ export async function describeMachine() {
 export function machineText(machine) {
   return [
     `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGiB} GiB, ${machine.system}, temporary folder on ${machine.disk}`,
-    `Node ${machine.node}, git ${machine.git}; an fsync of 1 KiB takes ${machine.fsyncMs.toFixed(2)} ms; load before the run ${machine.loadBefore.join(' ')}; ${machine.at}`,
+    `Node ${machine.node}, git ${machine.git}; an fsync of 1 KiB takes ${machine.fsyncMs.toFixed(2)} ms; load before the run ${machine.loadBefore.join(' ')}; ${machine.at}; build ${machine.build}`,
   ].join('\n');
 }
 
