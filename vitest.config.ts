@@ -5,16 +5,12 @@ import { defineConfig } from 'vitest/config';
 // two of them, two workers 48, vitest's default of one 69.
 const workers = availableParallelism() + 1;
 
-// Tests of real processes depend on a machine that others may load. On CI a red one is run a second time, and the report
-// names it; at a desk it is red at once, so that nobody gets used to it.
-const retry = process.env['CI'] === undefined ? 0 : 1;
-
 // `unit` is what `npm test` and `npm run check` run; `slow` needs real processes, races or servers.
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', retry, maxWorkers: workers, globalSetup: ['tests/support/build.ts'], include: ['tests/**/*.test.ts'], exclude: ['tests/slow/**'], testTimeout: 20_000 } },
-      { test: { name: 'slow', retry, globalSetup: ['tests/support/build.ts'], include: ['tests/slow/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 60_000, fileParallelism: false } },
+      { test: { name: 'unit', maxWorkers: workers, globalSetup: ['tests/support/build.ts'], include: ['tests/**/*.test.ts'], exclude: ['tests/slow/**'], testTimeout: 20_000 } },
+      { test: { name: 'slow', globalSetup: ['tests/support/build.ts'], include: ['tests/slow/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 60_000, fileParallelism: false } },
     ],
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'json-summary'], reportOnFailure: true },
   },

@@ -30,6 +30,11 @@ export class CambiumError extends Error {
   }
 }
 
+/** True when the hub could not be asked, as against a hub that answered: what is known still stands. */
+export function isHubAway(error: unknown): error is CambiumError {
+  return error instanceof CambiumError && (error.code === 'hub-away' || error.code === 'hub-denied');
+}
+
 const EXITS: Partial<Record<ErrorCode, number>> = {
   'usage': 2, 'bad-config': 2, 'not-a-workspace': 2, 'git-missing': 2, 'git-too-old': 2, 'no-identity': 2, 'schema-too-new': 2,
   'nothing-ready': 3,

@@ -5,7 +5,7 @@ import type { Node } from '../act/node.ts';
 import { endRun } from '../act/run/end.ts';
 import type { Workshop } from '../act/run/workshop.ts';
 import { createProviders } from '../adapters/providers/registry.ts';
-import { CambiumError } from '../errors.ts';
+import { CambiumError, isHubAway } from '../errors.ts';
 import type { FleetConfig } from '../model/config.ts';
 import type { Loop } from '../cycle/loop.ts';
 import { freshState } from '../cycle/state.ts';
@@ -63,13 +63,9 @@ async function viewOf({ mirror }: Clone): Promise<HubView> {
   try {
     return await mirror.refresh();
   } catch (error) {
-    if (isAway(error) && mirror.known().main !== null) return mirror.known();
+    if (isHubAway(error) && mirror.known().main !== null) return mirror.known();
     throw error;
   }
-}
-
-export function isAway(error: unknown): boolean {
-  return error instanceof CambiumError && (error.code === 'hub-away' || error.code === 'hub-denied');
 }
 
 /** Command providers are defined in cambium.yaml, which is reloaded live. */

@@ -5,7 +5,7 @@ import { settleAll } from '../act/settle.ts';
 import { variable } from '../adapters/system/environment.ts';
 import { daemonOwner } from '../adapters/system/daemonLock.ts';
 import { signalExactly } from '../adapters/system/descendants.ts';
-import { CambiumError } from '../errors.ts';
+import { CambiumError, isHubAway } from '../errors.ts';
 import { machineSignature } from '../model/message.ts';
 import type { Signature } from '../model/git.ts';
 import { isAgentId } from '../model/ids.ts';
@@ -62,7 +62,7 @@ async function refresh(clone: Clone, needsHub: boolean): Promise<string | null> 
     await clone.mirror.refresh();
     return null;
   } catch (error) {
-    if (needsHub || !(error instanceof CambiumError) || (error.code !== 'hub-away' && error.code !== 'hub-denied')) throw error;
+    if (needsHub || !isHubAway(error)) throw error;
     return error.message;
   }
 }

@@ -5,14 +5,14 @@ import { createWatcher } from '../adapters/system/watcher.ts';
 import { checkClone, probeHub } from '../adapters/git/probe.ts';
 import type { Verdict } from '../adapters/git/probe.ts';
 import { gitText } from '../adapters/git/run.ts';
-import { CambiumError } from '../errors.ts';
+import { CambiumError, isHubAway } from '../errors.ts';
 import { createDaemon } from '../cycle/daemon.ts';
 import type { PassReport } from '../cycle/pass.ts';
 import { STATE_PATHS } from '../model/layout.ts';
 import { nodeName, nodeOf, openClone } from './compose.ts';
 import type { Clone } from './clone.ts';
 import { endLife, openLives } from './lives.ts';
-import { isAway, openLoop } from './loop.ts';
+import { openLoop } from './loop.ts';
 import { describeEnd, describeRest, describeStart, eventLine } from './upText.ts';
 import type { Loop } from '../cycle/loop.ts';
 
@@ -88,7 +88,7 @@ async function probeUnlessAway(clone: Clone, node: string): Promise<Verdict> {
   try {
     return await probeHub({ hub: clone.hub, store: clone.store, node, nonce: clone.clock.ulid() });
   } catch (error) {
-    if (isAway(error) && clone.mirror.known().main !== null) return { fit: true };
+    if (isHubAway(error) && clone.mirror.known().main !== null) return { fit: true };
     throw error;
   }
 }

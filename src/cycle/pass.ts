@@ -9,7 +9,7 @@ import { publish } from '../act/publish.ts';
 import type { Member, Published } from '../act/publish.ts';
 import { isIdle } from '../decide/idle.ts';
 import { decideHealing, decideReleases, deletedTasks } from '../decide/recovery.ts';
-import { CambiumError } from '../errors.ts';
+import { isHubAway } from '../errors.ts';
 import type { Chain } from '../model/claim.ts';
 import { taskStem } from '../model/layout.ts';
 import type { Fleet } from '../model/snapshot.ts';
@@ -71,7 +71,7 @@ async function settlePast({ shop }: Loop): Promise<number> {
   try {
     return await settleAll(shop.node, shop.reader, 2_000);
   } catch (error) {
-    if (error instanceof CambiumError && (error.code === 'hub-away' || error.code === 'hub-denied')) return 1;
+    if (isHubAway(error)) return 1;
     throw error;
   }
 }
@@ -80,7 +80,7 @@ async function observeOrStayOffline(loop: Loop): Promise<Fleet | null> {
   try {
     return await observe(loop);
   } catch (error) {
-    if (!(error instanceof CambiumError) || (error.code !== 'hub-away' && error.code !== 'hub-denied')) throw error;
+    if (!isHubAway(error)) throw error;
     if (loop.state.offline === null) loop.shop.say('hub away', { reason: error.message });
     loop.state.offline = error.message;
     return null;

@@ -26,7 +26,6 @@ export const claimRef = (task: TaskId): string => `${CLAIMS_PREFIX}${task}`;
 export const nodeRef = (node: NodeName): string => `${NODES_PREFIX}${node}`;
 export const wipRef = (task: TaskId, epoch: number): string => `${WIP_PREFIX}${task}/${epoch}`;
 export const staleRef = (task: TaskId, epoch: number): string => `${STALE_PREFIX}${task}/${epoch}`;
-export const reviewRef = (task: TaskId, epoch: number): string => `refs/cambium/review/${task}/${epoch}`;
 export const probeRef = (node: NodeName): string => `refs/cambium/probe/${node}`;
 export const branchRef = (branch: string): string => `refs/heads/${branch}`;
 

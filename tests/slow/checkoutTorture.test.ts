@@ -76,6 +76,8 @@ interface Node {
   readonly counts: { advanced: number; edits: number; skipped: number; displaced: number; replaced: number };
 }
 
+const REPLACED_MIN = 20;
+
 test(`no saved version is lost in ${PASSES} passes with two editors saving in three styles`, async () => {
   const start = Object.fromEntries(PEOPLE.flatMap(pathsOf).map((path) => [path, 'start\n']));
   const desk = await openDesk({ files: start });
@@ -89,7 +91,8 @@ test(`no saved version is lost in ${PASSES} passes with two editors saving in th
   const node: Node = { synced: desk.tree(), counts: { advanced: 0, edits: 0, skipped: 0, displaced: 0, replaced: 0 } };
   const editors = PEOPLE.map((person, at) => startEditor(desk, person, ledger, journals[at] ?? '', stop));
   try {
-    for (let pass = 0; pass < PASSES; pass++) await runPass(desk, checkout, node, ledger, landing(pass));
+    // On a loaded machine the editors come to save less often: the passes go on until enough has happened to judge by.
+    for (let pass = 0; pass < PASSES || (node.counts.replaced <= REPLACED_MIN && pass < 20 * PASSES); pass++) await runPass(desk, checkout, node, ledger, landing(pass));
     const saves = journals.map((journal) => readFileSync(journal, 'utf8').trimEnd().split('\n').length);
     writeFileSync(stop, '');
     await Promise.all(editors.map(async ({ child }) => until(() => (child.exitCode === null ? null : true))));
@@ -101,8 +104,7 @@ test(`no saved version is lost in ${PASSES} passes with two editors saving in th
     expectNothingLost(desk, journals);
     expect(Math.min(...saves)).toBeGreaterThan(15);
     expect(node.counts.advanced).toBeGreaterThan(PASSES / 2);
-    // How often files change under the editors depends on the machine's load; that it happened at all does not.
-    expect(node.counts.replaced).toBeGreaterThan(0);
+    expect(node.counts.replaced).toBeGreaterThan(REPLACED_MIN);
     expect(node.counts.skipped).toBeGreaterThan(0);
     expect(desk.git('fsck', '--strict', '--no-dangling')).toBe('');
   } finally {
