@@ -34,8 +34,9 @@ const imports: readonly Import[] = sources.flatMap((from) =>
 
 /** What each folder of src may import from. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  top: ['commands', 'model', 'ports', 'adapters', 'errors', 'top'],
-  commands: ['commands', 'cycle', 'observe', 'orient', 'decide', 'act', 'model', 'ports', 'adapters'],
+  top: ['commands', 'workspace', 'model', 'ports', 'adapters', 'errors', 'top'],
+  commands: ['commands', 'workspace', 'cycle', 'observe', 'orient', 'decide', 'act', 'model', 'ports', 'adapters'],
+  workspace: ['workspace', 'cycle', 'observe', 'orient', 'decide', 'act', 'model', 'ports', 'adapters'],
   cycle: ['cycle', 'observe', 'orient', 'decide', 'act', 'model', 'ports'],
   act: ['act', 'observe', 'orient', 'model', 'ports'],
   decide: ['decide', 'orient', 'model'],

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { acquireDaemonLock } from '../adapters/system/daemonLock.ts';
 import { pass } from '../cycle/pass.ts';
 import { CambiumError } from '../errors.ts';
-import { nodeName, nodeOf, openClone } from './compose.ts';
-import { openLives } from './lives.ts';
-import { openLoop } from './loop.ts';
+import { nodeName, nodeOf, openClone } from '../workspace/compose.ts';
+import { openLives } from '../workspace/lives.ts';
+import { openLoop } from '../workspace/loop.ts';
 import type { Answer } from './output.ts';
 
 export interface CycleOptions {

@@ -4,7 +4,7 @@ import { git, gitText, tryGit } from '../adapters/git/run.ts';
 import { appendLine, makeFolder, writeNew } from '../adapters/system/files.ts';
 import { packageFile } from '../adapters/system/version.ts';
 import { CambiumError } from '../errors.ts';
-import { workspaceFiles } from './workspaceFiles.ts';
+import { workspaceFiles } from '../workspace/workspaceFiles.ts';
 import type { Answer } from './output.ts';
 
 export interface InitOptions {

@@ -12,12 +12,12 @@ import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
 import { CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, nodeRef } from '../model/layout.ts';
 import { parseFleetRecord } from '../observe/fleetRecord.ts';
-import { pushMarker } from './bootstrap.ts';
-import { findPlace, hostName, nodeName, nodeOf, openClone, wire } from './compose.ts';
-import type { Clone, GitPlace } from './clone.ts';
-import { openLives } from './lives.ts';
+import { pushMarker } from '../workspace/bootstrap.ts';
+import { findPlace, hostName, nodeName, nodeOf, openClone, wire } from '../workspace/compose.ts';
+import type { Clone, GitPlace } from '../workspace/clone.ts';
+import { openLives } from '../workspace/lives.ts';
 import type { Answer } from './output.ts';
-import { daemonRuns } from './session.ts';
+import { daemonRuns } from '../workspace/session.ts';
 
 export interface JoinOptions {
   readonly node?: string | undefined;

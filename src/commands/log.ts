@@ -2,7 +2,7 @@
 import { readLog } from '../adapters/git/readLog.ts';
 import { paint, plain } from './output.ts';
 import type { Answer } from './output.ts';
-import { withSession } from './session.ts';
+import { withSession } from '../workspace/session.ts';
 
 export interface LogOptions {
   readonly limit: number;

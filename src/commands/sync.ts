@@ -4,8 +4,8 @@ import type { CheckoutMoved, CheckoutView, Ingested } from '../act/checkout.ts';
 import { publish } from '../act/publish.ts';
 import type { Oid } from '../model/ids.ts';
 import { CambiumError } from '../errors.ts';
-import { daemonRuns, withSession } from './session.ts';
-import type { Session } from './session.ts';
+import { daemonRuns, withSession } from '../workspace/session.ts';
+import type { Session } from '../workspace/session.ts';
 import type { Answer } from './output.ts';
 import type { Checkout } from '../ports/checkout.ts';
 

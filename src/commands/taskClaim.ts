@@ -13,10 +13,10 @@ import type { Task } from '../model/task.ts';
 import { agentNamed } from '../orient/agents.ts';
 import { claimProblem, orient } from '../orient/situation.ts';
 import type { TaskSituation } from '../orient/situation.ts';
-import { clearSession, keepSession, readSession, saveSession } from './claimSessions.ts';
+import { clearSession, keepSession, readSession, saveSession } from '../workspace/claimSessions.ts';
 import type { Answer } from './output.ts';
-import { agentOf, unknownTask, withSession } from './session.ts';
-import type { Session } from './session.ts';
+import { agentOf, unknownTask, withSession } from '../workspace/session.ts';
+import type { Session } from '../workspace/session.ts';
 
 export interface ClaimOptions {
   readonly agent?: string | undefined;

@@ -17,12 +17,12 @@ import { judgeCriteria, parseResultFile } from '../observe/report.ts';
 import { diffTrees, treeOf } from '../observe/tree.ts';
 import { agentNamed } from '../orient/agents.ts';
 import type { SpawnEnd } from '../ports/provider.ts';
-import { clearSession, keepSession, readSession, workingOf } from './claimSessions.ts';
-import type { ClaimSession } from './claimSessions.ts';
+import { clearSession, keepSession, readSession, workingOf } from '../workspace/claimSessions.ts';
+import type { ClaimSession } from '../workspace/claimSessions.ts';
 import { plain } from './output.ts';
 import type { Answer } from './output.ts';
-import { agentOf, unknownTask, withSession } from './session.ts';
-import type { Session } from './session.ts';
+import { agentOf, unknownTask, withSession } from '../workspace/session.ts';
+import type { Session } from '../workspace/session.ts';
 import { syncAfterward } from './sync.ts';
 import { published } from './taskClaim.ts';
 

@@ -13,8 +13,8 @@ import { orientDependencies } from '../orient/dependencies.ts';
 import { renderInstruction } from '../observe/renderInstruction.ts';
 import { syncAfterward } from './sync.ts';
 import type { Answer } from './output.ts';
-import { actor, unknownTask, withSession } from './session.ts';
-import type { Session } from './session.ts';
+import { actor, unknownTask, withSession } from '../workspace/session.ts';
+import type { Session } from '../workspace/session.ts';
 import { published } from './taskClaim.ts';
 
 export interface AddOptions {

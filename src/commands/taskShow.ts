@@ -8,8 +8,8 @@ import { byUrgency, orient } from '../orient/situation.ts';
 import type { TaskSituation, TaskState } from '../orient/situation.ts';
 import { paint, plain, table } from './output.ts';
 import type { Answer } from './output.ts';
-import { unknownTask, withSession } from './session.ts';
-import type { Session } from './session.ts';
+import { unknownTask, withSession } from '../workspace/session.ts';
+import type { Session } from '../workspace/session.ts';
 
 const ORDER: readonly TaskState[] = ['input', 'review', 'held', 'ready', 'waiting', 'blocked', 'failed', 'cancelled', 'done'];
 const COLOR: Readonly<Record<TaskState, number>> = { input: 35, review: 35, held: 36, ready: 32, waiting: 33, blocked: 33, failed: 31, cancelled: 90, done: 90 };

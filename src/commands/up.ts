@@ -9,10 +9,10 @@ import { CambiumError, isHubAway } from '../errors.ts';
 import { createDaemon } from '../cycle/daemon.ts';
 import type { PassReport } from '../cycle/pass.ts';
 import { STATE_PATHS } from '../model/layout.ts';
-import { nodeName, nodeOf, openClone } from './compose.ts';
-import type { Clone } from './clone.ts';
-import { endLife, openLives } from './lives.ts';
-import { openLoop } from './loop.ts';
+import { nodeName, nodeOf, openClone } from '../workspace/compose.ts';
+import type { Clone } from '../workspace/clone.ts';
+import { endLife, openLives } from '../workspace/lives.ts';
+import { openLoop } from '../workspace/loop.ts';
 import { describeEnd, describeRest, describeStart, eventLine } from './upText.ts';
 import type { Loop } from '../cycle/loop.ts';
 

@@ -1,6 +1,6 @@
 /** What the daemon says to a person. */
 import type { Loop } from '../cycle/loop.ts';
-import type { Clone } from './clone.ts';
+import type { Clone } from '../workspace/clone.ts';
 import type { Oid } from '../model/ids.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import { orient } from '../orient/situation.ts';

@@ -48,6 +48,8 @@ export interface AgentConfig {
   readonly capabilities: readonly string[];
   readonly constitution: string | null;
   readonly sandbox: string;
+  /** Name or e-mail address under which its commits are authored; null: an address that can never receive mail. */
+  readonly handle: string | null;
 }
 
 /** A second repository that tasks may work in (PROTOCOL P7). */
@@ -57,6 +59,16 @@ export interface ProjectConfig {
   readonly return: 'push' | 'review' | 'merge';
   /** Scripts, run one after the other in a fresh worktree. */
   readonly setup: readonly string[];
+  /** Ignored files and folders that a fresh worktree gets from the project's folder on this machine: `.env`, `node_modules`. */
+  readonly copy: readonly string[];
+}
+
+/** When ended tasks leave `tasks/` for `tasks/archive/` and their claim refs the hub (PROTOCOL P9). */
+export interface ArchiveConfig {
+  /** Days after the end. */
+  readonly afterDays: number;
+  /** More ended tasks than this are not kept in `tasks/`: the oldest go first, however young. */
+  readonly endedMax: number;
 }
 
 /** An agent CLI as an argument vector; `{prompt_file}` and its like are filled in at the start. */
@@ -81,8 +93,17 @@ export interface FleetConfig {
   readonly roles: Readonly<Record<string, RoleScope>>;
   readonly protectedPaths: readonly string[];
   readonly agents: Readonly<Record<AgentId, AgentConfig>>;
-  /** `merged`: verify runs again on the merged tree. */
-  readonly landing: { readonly verify: 'worktree' | 'merged' };
+  readonly landing: {
+    /** `merged`: verify runs again on the merged tree. */
+    readonly verify: 'worktree' | 'merged';
+    /** What becomes of an agent whose instruction is edited under its claim: told of the new text, or stopped and the task made ready again. */
+    readonly onEdit: 'rebrief' | 'stop';
+  };
+  readonly archive: ArchiveConfig;
+  readonly commits: {
+    /** `[skip ci]` in commits that move nothing but the fleet's own state. */
+    readonly skipCi: boolean;
+  };
   readonly projects: Readonly<Record<string, ProjectConfig>>;
   readonly providers: Readonly<Record<string, ProviderConfig>>;
   readonly schedules: readonly ScheduleConfig[];

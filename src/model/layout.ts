@@ -26,6 +26,13 @@ export const claimRef = (task: TaskId): string => `${CLAIMS_PREFIX}${task}`;
 export const nodeRef = (node: NodeName): string => `${NODES_PREFIX}${node}`;
 export const wipRef = (task: TaskId, epoch: number): string => `${WIP_PREFIX}${task}/${epoch}`;
 export const staleRef = (task: TaskId, epoch: number): string => `${STALE_PREFIX}${task}/${epoch}`;
+/** The oid that is under review, for good (PROTOCOL P6), and the branch that shows it to people and forges. */
+export const REVIEW_PREFIX = 'refs/cambium/review/';
+export const reviewRef = (task: TaskId, epoch: number): string => `${REVIEW_PREFIX}${task}/${epoch}`;
+export const REVIEW_BRANCHES = 'refs/heads/review/';
+export const reviewBranch = (task: TaskId): string => `${REVIEW_BRANCHES}${task}`;
+/** In a project's hub: who of which fleet works on a task there (PROTOCOL P7). */
+export const guestRef = (fleet: string, task: TaskId): string => `refs/cambium/guests/${fleet}/${task}`;
 export const probeRef = (node: NodeName): string => `refs/cambium/probe/${node}`;
 export const branchRef = (branch: string): string => `refs/heads/${branch}`;
 

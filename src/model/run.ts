@@ -56,11 +56,30 @@ export interface Run {
   /** Main commit on whose merge `verify` was green; null where the worktree's own green is enough. */
   readonly verifiedOn: Oid | null;
   readonly ending: Ending | null;
+  /** Set where nothing is spawned: the approved work of an earlier epoch is landed as it was reviewed (PROTOCOL P6). */
+  readonly pin?: Pin | null;
+  /** The task's work happens in another repository (PROTOCOL P7). */
+  readonly project?: ProjectRun | null;
   /** What the agent made, once it has ended well: the commit keeps it alive under a local ref. */
   readonly work: { readonly tree: Oid; readonly head: Oid | null; readonly commit: Oid } | null;
   /** The commit of the work last pushed to wip, so that the same work is not pushed twice. */
   readonly wip: Oid | null;
   readonly wipAtMs: number;
+}
+
+export interface Pin {
+  /** The reviewed commit: its first parent is the main that the work was made on, its tree holds the result file too. */
+  readonly commit: Oid;
+}
+
+export interface ProjectRun {
+  readonly name: string;
+  /** Tip of the guest ref that this epoch swapped in. */
+  readonly guest: Oid;
+  /** Commit of the project's branch that the worktree was made from. */
+  readonly base: Oid;
+  /** The commit that holds the work on the project's side, once it is there. */
+  readonly landed: Oid | null;
 }
 
 export const worktreeName = ({ task, epoch }: Pick<Run, 'task' | 'epoch'>): string => `${task}-${epoch}`;

@@ -72,6 +72,8 @@ export interface TaskResult {
   readonly criteria: readonly Criterion[];
   readonly verify: { readonly command: string; readonly exit: number; readonly seconds: number } | null;
   readonly spawns: readonly string[];
+  /** Where the work of a task with `project` went: the commit on that repository's branch. */
+  readonly project?: { readonly name: string; readonly branch: string; readonly commit: Oid } | null;
 }
 
 /** A file that cannot be trusted or parsed: set aside and shown, never acted on. */

@@ -27,7 +27,9 @@ export const DEFAULT_CONFIG: FleetConfig = {
   },
   protectedPaths: ['cambium.yaml', 'hooks/**', '.claude/**', '.mcp.json', 'templates/**', 'AGENTS.md', 'CLAUDE.md'],
   agents: {},
-  landing: { verify: 'worktree' },
+  landing: { verify: 'worktree', onEdit: 'rebrief' },
+  archive: { afterDays: 7, endedMax: 500 },
+  commits: { skipCi: false },
   projects: {},
   providers: {},
   schedules: [],
@@ -67,9 +69,9 @@ export function durationMs(text: string): number | null {
   return match === null ? null : Math.round(Number(match[1]) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h']);
 }
 
-const NUMBERS = new Set(['max_attempts', 'timeout_minutes', 'agents_per_node', 'spawn_depth', 'usd_per_day']);
+const NUMBERS = new Set(['max_attempts', 'timeout_minutes', 'agents_per_node', 'spawn_depth', 'usd_per_day', 'after_days', 'ended_max']);
 /** `model: 4.10` and `env: { PORT: 8080 }` are text, whatever they look like. */
-const TEXTS = new Set(['model', 'branch', 'command', 'setup', 'capabilities', 'fallback', 'env', 'provider']);
+const TEXTS = new Set(['model', 'branch', 'command', 'setup', 'copy', 'handle', 'capabilities', 'fallback', 'env', 'provider']);
 
 function scalarKind(path: Path): ScalarKind {
   if (path.some((part) => TEXTS.has(String(part)))) return 'text';
@@ -126,7 +128,9 @@ function configOf(file: FleetConfigFile): FleetConfig {
     roles: file.roles ? mapValues(file.roles, roleOf) : base.roles,
     protectedPaths: file.protected ?? base.protectedPaths,
     agents: mapValues(file.agents ?? {}, (agent) => agentOf(agent ?? {}, provider)),
-    landing: { verify: file.landing?.verify ?? base.landing.verify },
+    landing: { verify: file.landing?.verify ?? base.landing.verify, onEdit: file.landing?.on_edit ?? base.landing.onEdit },
+    archive: { afterDays: file.archive?.after_days ?? base.archive.afterDays, endedMax: file.archive?.ended_max ?? base.archive.endedMax },
+    commits: { skipCi: file.commits?.skip_ci ?? base.commits.skipCi },
     projects: mapValues(file.projects ?? {}, projectOf),
     providers: mapValues(file.providers ?? {}, ({ command, env }): ProviderConfig => ({ command, env: env ?? {} })),
     schedules: file.schedules ?? base.schedules,
@@ -150,12 +154,12 @@ function roleOf(role: { readonly write?: string[] | undefined; readonly except?:
 function agentOf(agent: NonNullable<NonNullable<FleetConfigFile['agents']>[string]>, provider: string): AgentConfig {
   return {
     role: agent.role ?? 'worker', node: agent.node ?? '*', provider: agent.provider ?? provider, model: agent.model ?? null, fallback: agent.fallback ?? [],
-    capabilities: agent.capabilities ?? [], constitution: agent.constitution ?? null, sandbox: agent.sandbox ?? 'auto',
+    capabilities: agent.capabilities ?? [], constitution: agent.constitution ?? null, sandbox: agent.sandbox ?? 'auto', handle: agent.handle ?? null,
   };
 }
 
 function projectOf(project: NonNullable<FleetConfigFile['projects']>[string]): ProjectConfig {
-  return { url: project.url, branch: project.branch ?? 'main', return: project.return ?? 'review', setup: project.setup ?? [] };
+  return { url: project.url, branch: project.branch ?? 'main', return: project.return ?? 'review', setup: project.setup ?? [], copy: project.copy ?? [] };
 }
 
 function mapValues<From, To>(from: Readonly<Record<string, From>>, change: (value: From) => To): Readonly<Record<string, To>> {
@@ -169,10 +173,12 @@ function unknownKeys(file: FleetConfigFile, yaml: YamlValue): readonly ConfigPro
   add(['timings'], file.timings, Object.values(TIMING_KEYS));
   add(['defaults'], file.defaults, ['provider', 'max_attempts', 'timeout_minutes']);
   add(['limits'], file.limits, ['agents_per_node', 'spawn_depth', 'usd_per_day']);
-  add(['landing'], file.landing, ['verify']);
+  add(['landing'], file.landing, ['verify', 'on_edit']);
+  add(['archive'], file.archive, ['after_days', 'ended_max']);
+  add(['commits'], file.commits, ['skip_ci']);
   for (const [name, role] of Object.entries(file.roles ?? {})) add(['roles', name], role, ['write', 'except', 'add']);
-  for (const [name, agent] of Object.entries(file.agents ?? {})) add(['agents', name], agent, ['role', 'node', 'provider', 'model', 'fallback', 'capabilities', 'constitution', 'sandbox']);
-  for (const [name, project] of Object.entries(file.projects ?? {})) add(['projects', name], project, ['url', 'branch', 'return', 'setup']);
+  for (const [name, agent] of Object.entries(file.agents ?? {})) add(['agents', name], agent, ['role', 'node', 'provider', 'model', 'fallback', 'capabilities', 'constitution', 'sandbox', 'handle']);
+  for (const [name, project] of Object.entries(file.projects ?? {})) add(['projects', name], project, ['url', 'branch', 'return', 'setup', 'copy']);
   for (const [name, provider] of Object.entries(file.providers ?? {})) add(['providers', name], provider, ['command', 'env']);
   return groups.flatMap(([path, value, keys]) => Object.keys(value).filter((key) => !keys.includes(key)).map((key) => ({
     ...yaml.placeOf([...path, key]), message: `The key \`${[...path, key].join('.')}\` is not known to this version; it is kept.`, hint: 'Check the spelling, or upgrade cambium.',

@@ -7,7 +7,7 @@ import { CambiumError } from '../errors.ts';
 import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
 import {
-  ARCHIVE_PREFIX, CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, LOCKS_PREFIX, NODES_PREFIX, branchRef, mirrorRef, unmirrorRef,
+  ARCHIVE_PREFIX, CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, LOCKS_PREFIX, NODES_PREFIX, REVIEW_BRANCHES, branchRef, mirrorRef, unmirrorRef,
 } from '../model/layout.ts';
 import type { Hub } from '../ports/hub.ts';
 import type { Store } from '../ports/store.ts';
@@ -113,7 +113,7 @@ async function readMirror(store: Store): Promise<Map<string, Oid>> {
 }
 
 function onlyOurs(listed: ReadonlyMap<string, Oid>, main: string): Map<string, Oid> {
-  return new Map([...listed].filter(([ref]) => ref === main || (ref.startsWith('refs/cambium/') && !ref.startsWith('refs/cambium/probe/') && !ref.startsWith('refs/cambium/local/'))));
+  return new Map([...listed].filter(([ref]) => ref === main || ref.startsWith(REVIEW_BRANCHES) || (ref.startsWith('refs/cambium/') && !ref.startsWith('refs/cambium/probe/') && !ref.startsWith('refs/cambium/local/'))));
 }
 
 function mirrorMoves(before: ReadonlyMap<string, Oid>, after: ReadonlyMap<string, Oid>): { ref: string; to: Oid | null }[] {
@@ -124,7 +124,7 @@ function mirrorMoves(before: ReadonlyMap<string, Oid>, after: ReadonlyMap<string
 }
 
 function isRemoteOnly(ref: string): boolean {
-  return ref.startsWith('refs/cambium/') && !NEEDED.some((prefix) => ref.startsWith(prefix));
+  return ref.startsWith(REVIEW_BRANCHES) || (ref.startsWith('refs/cambium/') && !NEEDED.some((prefix) => ref.startsWith(prefix)));
 }
 
 interface MarkCheck {

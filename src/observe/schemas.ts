@@ -136,6 +136,7 @@ const agent = z.looseObject({
   capabilities: z.array(line).optional(),
   constitution: line.nullish(),
   sandbox: id.optional(),
+  handle: z.string().refine((value) => isArgument(value) && !/[<>\s]/.test(value), 'must be a name or an e-mail address').nullish(),
 });
 
 export const fleetConfigSchema = z.looseObject({
@@ -147,8 +148,10 @@ export const fleetConfigSchema = z.looseObject({
   roles: z.record(id, z.looseObject({ write: z.array(glob), except: z.array(glob), add: z.array(glob) }).partial()).nullish(),
   protected: z.array(glob).nullish(),
   agents: z.record(agentId, agent.nullable()).nullish(),
-  landing: z.looseObject({ verify: z.enum(['worktree', 'merged']) }).partial().nullish(),
-  projects: z.record(id, z.looseObject({ url: gitUrl, branch: branch.optional(), return: z.enum(['push', 'review', 'merge']).optional(), setup: words.optional() })).nullish(),
+  landing: z.looseObject({ verify: z.enum(['worktree', 'merged']), on_edit: z.enum(['rebrief', 'stop']) }).partial().nullish(),
+  archive: z.looseObject({ after_days: amount, ended_max: whole(0, 1_000_000) }).partial().nullish(),
+  commits: z.looseObject({ skip_ci: z.boolean() }).partial().nullish(),
+  projects: z.record(id, z.looseObject({ url: gitUrl, branch: branch.optional(), return: z.enum(['push', 'review', 'merge']).optional(), setup: words.optional(), copy: z.array(treePath).optional() })).nullish(),
   providers: z.record(id, z.looseObject({ command, env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).optional() })).nullish(),
   schedules: z.array(z.looseObject({ id, cron: line })).nullish(),
 });

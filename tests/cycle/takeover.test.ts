@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { releaseMember } from '../../src/act/claim.ts';
 import { createHeart } from '../../src/act/heartbeat.ts';
 import { takeOver } from '../../src/act/takeover.ts';
-import { endLife } from '../../src/commands/lives.ts';
+import { endLife } from '../../src/workspace/lives.ts';
 import { beatIfDue } from '../../src/cycle/beat.ts';
 import { nodeRef } from '../../src/model/layout.ts';
 import { isLapsed } from '../../src/model/lease.ts';
