@@ -71,7 +71,7 @@ export interface Settled {
  * only after a fetch, and never repeats the creation of a claim chain for an id that is finished (P2.3: an old create
  * was once accepted after its chain had been collected).
  */
-export async function settleOutbox(node: Node, isFinished: (task: string) => Promise<boolean>, patienceMs: number): Promise<Settled> {
+export async function settleOutbox(node: Node, isFinished: (task: string, to: Oid) => Promise<boolean>, patienceMs: number): Promise<Settled> {
   const settled = { left: [] as OutboxEntry[], accepted: [] as OutboxEntry[] };
   for (const entry of await readOutbox(node)) {
     if (!isMine(node, entry) && (await node.supervisor.alive(entry.owner))) continue;
@@ -87,10 +87,10 @@ function isMine(node: Node, entry: OutboxEntry): boolean {
   return entry.bootId === node.identity.bootId && entry.owner.pid === mine.pid && entry.owner.start === mine.start;
 }
 
-async function settleEntry(node: Node, entry: OutboxEntry, isFinished: (task: string) => Promise<boolean>, patienceMs: number): Promise<PushOutcome['kind']> {
+async function settleEntry(node: Node, entry: OutboxEntry, isFinished: (task: string, to: Oid) => Promise<boolean>, patienceMs: number): Promise<PushOutcome['kind']> {
   await node.mirror.refresh();
-  const creates = entry.updates.filter(({ ref, expect }) => expect === null && ref.startsWith(CLAIMS_PREFIX)).map(({ ref }) => ref.slice(CLAIMS_PREFIX.length));
-  const recreates = (await Promise.all(creates.map(isFinished))).includes(true);
+  const creates = entry.updates.filter(({ ref, expect, to }) => expect === null && to !== null && ref.startsWith(CLAIMS_PREFIX));
+  const recreates = (await Promise.all(creates.map(({ ref, to }) => isFinished(ref.slice(CLAIMS_PREFIX.length), to as Oid)))).includes(true);
   const outcome: PushOutcome = recreates ? { kind: 'refused', detail: 'the task is finished', policy: false } : await pushUntilAnswered(node, entry.updates, patienceMs);
   if (outcome.kind === 'unknown') return 'unknown';
   if (outcome.kind === 'accepted') await node.mirror.adopt(entry.updates, [outboxDrop(entry)]);

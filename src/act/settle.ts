@@ -1,4 +1,5 @@
 /** Settling the outbox, and giving back claims that were won by a process that no longer lives (PROTOCOL P2.5). */
+import type { Oid } from '../model/ids.ts';
 import { CLAIMS_PREFIX, claimRef } from '../model/layout.ts';
 import { resultPaths } from '../observe/usedIds.ts';
 import { treeOf } from '../observe/tree.ts';
@@ -8,20 +9,26 @@ import type { Node } from './node.ts';
 import { settleOutbox } from './outbox.ts';
 import type { OutboxEntry } from './outbox.ts';
 import { publish } from './publish.ts';
+import { archiveSays, collectedChain } from './reopen.ts';
 
 /** How many pushes are still without an answer. The daemon's own late claims are released by its pass, not here. */
 export async function settleAll(node: Node, reader: ChainReader, patienceMs: number): Promise<number> {
-  const { left, accepted } = await settleOutbox(node, (task) => isFinished(node, task), patienceMs);
+  const { left, accepted } = await settleOutbox(node, (task, to) => isFinished(node, reader, task, to), patienceMs);
   const strays = (await Promise.all(accepted.map((entry) => strayClaims(node, reader, entry)))).flat();
   if (strays.length > 0) await publish(node, strays.map(({ task, tip }) => releaseMember(node, reader, { task, tip, reason: 'it was won by a command that had ended' })));
   return left.length;
 }
 
-/** Judged on the main that was just fetched: a result, here or in the archive. */
-async function isFinished({ store, mirror }: Node, task: string): Promise<boolean> {
-  const { main, refs } = mirror.known();
+/**
+ * Judged on the main that was just fetched: a result, or an id that the archive has. Only a create on top of that very
+ * chain's end may still be repeated: a reopening (P2.3).
+ */
+async function isFinished(node: Node, reader: ChainReader, task: string, to: Oid): Promise<boolean> {
+  const { main, refs } = node.mirror.known();
   if (main === null || refs.has(claimRef(task))) return false;
-  return (await resultPaths(store, await treeOf(store, main))).has(task);
+  if ((await archiveSays(node, main, task)) === undefined) return (await resultPaths(node.store, await treeOf(node.store, main))).has(task);
+  const collected = await collectedChain(node, reader, main, task);
+  return collected === undefined || !(await node.store.isAncestor(collected.tip, to));
 }
 
 async function strayClaims(node: Node, reader: ChainReader, entry: OutboxEntry): Promise<readonly { readonly task: string; readonly tip: string }[]> {

@@ -7,10 +7,15 @@ import { CambiumError } from '../errors.ts';
 import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
 import {
-  ARCHIVE_PREFIX, CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, LOCKS_PREFIX, NODES_PREFIX, REVIEW_BRANCHES, branchRef, mirrorRef, unmirrorRef,
+  CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, LOCKS_PREFIX, NODES_PREFIX, REVIEW_BRANCHES, branchRef, mirrorRef, unmirrorRef,
 } from '../model/layout.ts';
+import { chainEntry } from '../model/archive.ts';
 import type { Hub } from '../ports/hub.ts';
+import type { Local } from '../ports/local.ts';
 import type { Store } from '../ports/store.ts';
+import { archiveMonths, entryOf, fetchMonths } from './archive.ts';
+import { openArchiveMarks } from './archiveMarks.ts';
+import type { ArchiveMarks } from './archiveMarks.ts';
 
 export interface HubView {
   readonly main: Oid | null;
@@ -36,6 +41,8 @@ interface LocalMove {
 export interface MirrorOptions {
   readonly store: Store;
   readonly hub: Hub;
+  /** Keeps the high-water marks of archive refs, whose objects are not fetched at every refresh. */
+  readonly local: Local;
   readonly branch: string;
   /** Also kept at the hub's main, so that a person's `git status` compares with it: `refs/remotes/origin/main`. */
   readonly trackingRef: string | null;
@@ -50,6 +57,7 @@ const REFRESH_TRIES_MAX = 5;
 export async function openHubMirror(options: MirrorOptions): Promise<HubMirror> {
   const { store, hub, branch } = options;
   const main = branchRef(branch);
+  const marks = await openArchiveMarks(options.local, hub.url);
   let refs = await readMirror(store);
   let missing = new Set<string>();
   const isNeeded = (ref: string): boolean => ref === main || NEEDED.some((prefix) => ref.startsWith(prefix));
@@ -67,12 +75,14 @@ export async function openHubMirror(options: MirrorOptions): Promise<HubMirror> 
   async function refreshOnce(): Promise<HubView> {
     const listed = onlyOurs(await hub.list(), main);
     const changed = new Map([...listed].filter(([ref, oid]) => isNeeded(ref) && refs.get(ref) !== oid));
-    await fetchMissing(store, hub, changed);
-    const gone = [...refs.keys()].filter((ref) => isNeeded(ref) && !listed.has(ref));
-    missing = await checkMarks({ store, hub, refs, listed, changed, gone, main, missing });
+    const archives = marks.moved(listed);
+    await fetchMissing(store, hub, new Map([...changed, ...archives]));
+    const gone = [...[...refs.keys()].filter((ref) => isNeeded(ref) && !listed.has(ref)), ...marks.gone(listed)];
+    missing = await checkMarks({ store, hub, refs, listed, changed: new Map([...changed, ...archives]), gone, main, missing, marks });
     // A mark that is missing once may be a torn listing: it stays until a second listing agrees.
     const next = new Map(listed);
-    for (const ref of missing) next.set(ref, refs.get(ref) as Oid);
+    for (const ref of missing) next.set(ref, (refs.get(ref) ?? marks.get(ref)) as Oid);
+    await marks.note(listed);
     await advance(next);
     return view();
   }
@@ -113,8 +123,11 @@ async function readMirror(store: Store): Promise<Map<string, Oid>> {
 }
 
 function onlyOurs(listed: ReadonlyMap<string, Oid>, main: string): Map<string, Oid> {
-  return new Map([...listed].filter(([ref]) => ref === main || ref.startsWith(REVIEW_BRANCHES) || (ref.startsWith('refs/cambium/') && !ref.startsWith('refs/cambium/probe/') && !ref.startsWith('refs/cambium/local/'))));
+  return new Map([...listed].filter(([ref]) => ref === main || isReviewBranch(ref) || (ref.startsWith('refs/cambium/') && !ref.startsWith('refs/cambium/probe/') && !ref.startsWith('refs/cambium/local/'))));
 }
+
+/** `refs/heads/review` too: while it stands, no branch below it can be made. */
+const isReviewBranch = (ref: string): boolean => `${ref}/`.startsWith(REVIEW_BRANCHES);
 
 function mirrorMoves(before: ReadonlyMap<string, Oid>, after: ReadonlyMap<string, Oid>): { ref: string; to: Oid | null }[] {
   const set = [...after].filter(([ref, oid]) => before.get(ref) !== oid).map(([ref, oid]) => ({ ref: mirrorRef(ref), to: oid as Oid | null }));
@@ -124,7 +137,7 @@ function mirrorMoves(before: ReadonlyMap<string, Oid>, after: ReadonlyMap<string
 }
 
 function isRemoteOnly(ref: string): boolean {
-  return ref.startsWith(REVIEW_BRANCHES) || (ref.startsWith('refs/cambium/') && !NEEDED.some((prefix) => ref.startsWith(prefix)));
+  return isReviewBranch(ref) || (ref.startsWith('refs/cambium/') && !NEEDED.some((prefix) => ref.startsWith(prefix)));
 }
 
 interface MarkCheck {
@@ -136,30 +149,38 @@ interface MarkCheck {
   readonly gone: readonly string[];
   readonly main: string;
   readonly missing: ReadonlySet<string>;
+  readonly marks: ArchiveMarks;
 }
 
 /** Returns the refs missing for the first time; throws `hub-rewritten` for a proven rewind. */
 async function checkMarks(check: MarkCheck): Promise<Set<string>> {
+  const { store, refs, marks } = check;
   for (const [ref, oid] of check.changed) {
-    const mark = check.refs.get(ref);
-    const monotonic = ref === check.main || ref.startsWith(CLAIMS_PREFIX);
-    if (mark !== undefined && monotonic && !(await check.store.isAncestor(mark, oid))) throw rewound(ref, mark, oid);
+    const mark = marks.get(ref) ?? (ref === check.main || ref.startsWith(CLAIMS_PREFIX) ? refs.get(ref) : undefined);
+    if (mark !== undefined && !(await contains(store, oid, mark))) throw rewound(ref, mark, oid);
   }
-  const gone = check.gone.filter((ref) => ref === check.main || ref === FLEET_REF || ref.startsWith(CLAIMS_PREFIX));
-  const lost = gone.length === 0 ? [] : await notArchived(check, gone);
-  for (const ref of lost) if (check.missing.has(ref)) throw rewound(ref, check.refs.get(ref) as Oid, null);
+  const lost = [...check.gone.filter((ref) => ref === check.main || ref === FLEET_REF || marks.get(ref) !== undefined), ...(await notArchived(check))];
+  for (const ref of lost) if (check.missing.has(ref)) throw rewound(ref, (refs.get(ref) ?? marks.get(ref)) as Oid, null);
   return new Set(lost);
 }
 
-/** A claim ref may go only into an archive (P9). */
-async function notArchived({ store, hub, refs, listed }: MarkCheck, gone: readonly string[]): Promise<string[]> {
-  const archives = new Map([...listed].filter(([ref]) => ref.startsWith(ARCHIVE_PREFIX)));
-  await fetchMissing(store, hub, archives);
-  const lost: string[] = [];
-  for (const ref of gone) {
-    const mark = refs.get(ref) as Oid;
-    const kept = await Promise.all([...archives.values()].map((archive) => store.isAncestor(mark, archive)));
-    if (!kept.includes(true)) lost.push(ref);
+/** A mark may stand for commits that were never fetched: if it is a part of what has just come, it is here now. */
+async function contains(store: Store, tip: Oid, mark: Oid): Promise<boolean> {
+  return (await store.has(mark)) && store.isAncestor(mark, tip);
+}
+
+/** A claim ref may go only into an archive (P9): its entry there is the mark, or was written on top of it. */
+async function notArchived({ store, hub, refs, listed, gone }: MarkCheck): Promise<readonly string[]> {
+  let lost = gone.filter((ref) => ref.startsWith(CLAIMS_PREFIX));
+  for (const month of lost.length === 0 ? [] : archiveMonths(listed)) {
+    if (lost.length === 0) break;
+    await fetchMonths(store, hub, [month]);
+    const kept = await Promise.all(lost.map(async (ref) => {
+      const mark = refs.get(ref) as Oid;
+      const entry = await entryOf(store, month.tip, chainEntry(ref.slice(CLAIMS_PREFIX.length)));
+      return entry !== null && (entry === mark || (await contains(store, entry, mark)));
+    }));
+    lost = lost.filter((_, at) => kept[at] !== true);
   }
   return lost;
 }

@@ -38,12 +38,12 @@ async function openSeat(name: string): Promise<Seat> {
   const gitDir = join(makeClone(join(folder.path, name), bare), '.git');
   const store = await openGitStore({ gitDir });
   const hub = openGitHub({ gitDir, url: bare });
-  const mirror = await openHubMirror({ store, hub, branch: 'main', trackingRef: null });
+  const mirror = await openHubMirror({ store, hub, local: createMemoryLocal(), branch: 'main', trackingRef: null });
   await mirror.refresh();
   const process = { boot_id: 'b', namespace: 'n', pid: seats.length + 1, start: 1 };
   const supervisor = { alive: async () => true } as unknown as Supervisor;
   const identity = { node: name, incarnation: `life-${name}`, machine: 'm', bootId: 'b', process };
-  const seat = { node: { identity, store, hub, mirror, clock: createSystemClock(), local: createMemoryLocal(), supervisor, version: '0' }, reader: createChainReader(store) };
+  const seat = { node: { identity, store, hub, mirror, clock: createSystemClock(), local: createMemoryLocal(), supervisor, version: '0', config: () => null }, reader: createChainReader(store) };
   seats.push(seat);
   return seat;
 }

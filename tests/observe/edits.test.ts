@@ -37,10 +37,13 @@ test('a deleted instruction of a live task asks for a cancel', async () => {
   expect(await inspect('tasks/open.md', null)).toEqual({ kind: 'cancel', path: 'tasks/open.md' });
 });
 
+test('a deleted result asks for a reopen', async () => {
+  expect(await inspect('tasks/ended.result.md', null)).toEqual({ kind: 'reopen', path: 'tasks/ended.result.md' });
+});
+
 test.each([
   ['a projection of a claim', 'tasks/open.claim.json', '{}', 'projection'],
   ['the roster', 'agents/roster.json', '{}', 'projection'],
-  ['a deleted result, which would reopen', 'tasks/ended.result.md', null, 'task retry ended'],
   ['a result that nobody earned', 'tasks/open.result.md', '---\noutcome: done\n---\n', 'written by the fleet'],
   ['settings that are broken', 'cambium.yaml', 'schema: cambium.fleet/9\n', 'schema'],
   ['a task whose front matter is broken', 'tasks/new.md', '---\npriority: urgent\n---\n', ''],
@@ -58,4 +61,21 @@ test.each([
 
 test('the id of a task whose chain goes on is not used again, though its file is gone', async () => {
   expect(await inspect('tasks/gone.md', '# Back\n', ['gone'])).toMatchObject({ kind: 'held', problem: { reason: 'the id gone is already used' } });
+});
+
+test.each([
+  ['changed', '# Another text\n'],
+  ['deleted', null],
+])('an archived task that was %s stays as it is: its name keeps the id', async (_how, text) => {
+  expect(await inspect('tasks/archive/2026-11/old.md', text)).toMatchObject({ kind: 'held', problem: { mend: expect.stringContaining('cambium task reopen old') } });
+});
+
+test('a note of a person\'s own in the archive is published', async () => {
+  expect(await inspect('tasks/archive/2026-11/why.txt', 'because\n')).toMatchObject({ kind: 'publish' });
+});
+
+test('a file that was set aside because its id is in the archive is only deleted, there is no task to cancel', async () => {
+  main = await store.editTree(main, new Map([['tasks/old.md', { mode: '100644', oid: await store.writeBlob(Buffer.from('# Old again\n')) }]]));
+  expect(await inspect('tasks/old.md', null)).toMatchObject({ kind: 'publish' });
+  expect(await inspect('tasks/old.md', null, ['old'])).toEqual({ kind: 'cancel', path: 'tasks/old.md' });
 });

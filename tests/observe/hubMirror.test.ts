@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { createMemoryLocal } from '../../src/adapters/memory/local.ts';
 import { createMemoryHub } from '../../src/adapters/memory/hub.ts';
 import type { MemoryHub } from '../../src/adapters/memory/hub.ts';
 import { createMemoryStore } from '../../src/adapters/memory/store.ts';
 import type { MemoryStore } from '../../src/adapters/memory/store.ts';
+import { chainEntry } from '../../src/model/archive.ts';
 import type { Oid } from '../../src/model/ids.ts';
 import { openHubMirror } from '../../src/observe/hubMirror.ts';
 import type { HubMirror } from '../../src/observe/hubMirror.ts';
@@ -20,9 +22,9 @@ interface Clone {
   readonly mirror: HubMirror;
 }
 
-async function clone(hub: MemoryHub, store = createMemoryStore(), wrap: (inner: Hub) => Hub = (inner) => inner): Promise<Clone> {
+async function clone(hub: MemoryHub, store = createMemoryStore(), wrap: (inner: Hub) => Hub = (inner) => inner, records = new Map<string, string>()): Promise<Clone> {
   const wired = wrap(hub.connect(store));
-  return { store, hub: wired, mirror: await openHubMirror({ store, hub: wired, branch: 'main', trackingRef: 'refs/remotes/origin/main' }) };
+  return { store, hub: wired, mirror: await openHubMirror({ store, hub: wired, local: createMemoryLocal(records), branch: 'main', trackingRef: 'refs/remotes/origin/main' }) };
 }
 
 async function commit({ store }: Pick<Clone, 'store'>, message: string, parents: readonly Oid[] = []): Promise<Oid> {
@@ -144,15 +146,98 @@ describe('a hub that went backwards is named and never followed', () => {
   });
 });
 
-test('a claim that was collected into an archive may go', async () => {
-  const { hub, writer, claim } = await world();
-  const { mirror } = await clone(hub);
-  await mirror.refresh();
-  const archive = await commit(writer, 'archive\n', [claim[1]!]);
-  await writer.hub.push([{ ref: 'refs/cambium/archive/2026-11', expect: null, to: archive }]);
-  await writer.hub.push([{ ref: CLAIM, expect: claim[1]!, to: null }]);
-  expect((await mirror.refresh()).refs.has(CLAIM)).toBe(false);
-  expect((await mirror.refresh()).refs.has(CLAIM)).toBe(false);
+const ARCHIVE = 'refs/cambium/archive/2026-11';
+
+/** A fold of one chain, as the janitor writes it. */
+async function fold({ store }: Pick<Clone, 'store'>, tip: Oid, before: Oid | null = null): Promise<Oid> {
+  const tree = await store.editTree(await store.writeTree([]), new Map([[chainEntry('a'), { mode: '160000', oid: tip }]]));
+  return store.writeCommit({ tree, parents: before === null ? [tip] : [before, tip], author: who, committer: who, message: 'fold\n' });
+}
+
+describe('a claim that is gone from the hub', () => {
+  test.each([1, 0])('is no rewind where the archive has its mark, or an end on top of it (%i)', async (seen) => {
+    const { hub, writer, claim } = await world();
+    if (seen === 0) hub.force(CLAIM, claim[0]!);
+    const { mirror } = await clone(hub);
+    await mirror.refresh();
+    hub.force(CLAIM, claim[1]!);
+    const archive = await fold(writer, claim[1]!);
+    await writer.hub.push([{ ref: ARCHIVE, expect: null, to: archive }]);
+    await writer.hub.push([{ ref: CLAIM, expect: claim[1]!, to: null }]);
+    expect((await mirror.refresh()).refs.has(CLAIM)).toBe(false);
+    expect((await mirror.refresh()).refs.has(CLAIM)).toBe(false);
+  });
+
+  test('is one where the archive has only an end before it: a reopening was lost', async () => {
+    const { hub, writer, claim } = await world();
+    const { mirror } = await clone(hub);
+    await writer.hub.push([{ ref: ARCHIVE, expect: null, to: await fold(writer, claim[0]!) }]);
+    await mirror.refresh();
+    await writer.hub.push([{ ref: CLAIM, expect: claim[1]!, to: null }]);
+    await mirror.refresh();
+    await expect(mirror.refresh()).rejects.toMatchObject({ code: 'hub-rewritten', data: { ref: CLAIM, now: null } });
+  });
+
+  test('may be back on top of its archived end: it was reopened while this node was away', async () => {
+    const { hub, writer, claim } = await world();
+    const { mirror } = await clone(hub);
+    await mirror.refresh();
+    await writer.hub.push([{ ref: ARCHIVE, expect: null, to: await fold(writer, claim[1]!) }]);
+    await writer.hub.push([{ ref: CLAIM, expect: claim[1]!, to: null }]);
+    const reopened = await commit(writer, 'reopen\n', [claim[1]!]);
+    await writer.hub.push([{ ref: CLAIM, expect: null, to: reopened }]);
+    expect((await mirror.refresh()).refs.get(CLAIM)).toBe(reopened);
+  });
+});
+
+describe('an archive ref', () => {
+  async function archived(): Promise<{ readonly hub: MemoryHub; readonly writer: Clone; readonly folds: readonly [Oid, Oid] }> {
+    const { hub, writer, claim } = await world();
+    const first = await fold(writer, claim[0]!);
+    const second = await fold(writer, claim[1]!, first);
+    await writer.hub.push([{ ref: ARCHIVE, expect: null, to: first }]);
+    return { hub, writer, folds: [first, second] };
+  }
+
+  test('is not fetched while nobody looks into it, and may go forward', async () => {
+    const { hub, writer, folds } = await archived();
+    const { mirror, store } = await clone(hub);
+    expect((await mirror.refresh()).refs.get(ARCHIVE)).toBe(folds[0]);
+    expect(await store.has(folds[0])).toBe(false);
+    await writer.hub.push([{ ref: ARCHIVE, expect: folds[0], to: folds[1] }]);
+    expect((await mirror.refresh()).refs.get(ARCHIVE)).toBe(folds[1]);
+  });
+
+  test('that does not contain what was seen halts, also a process that starts later', async () => {
+    const { hub, writer, folds } = await archived();
+    const records = new Map<string, string>();
+    const { mirror } = await clone(hub, undefined, undefined, records);
+    await writer.hub.push([{ ref: ARCHIVE, expect: folds[0], to: folds[1] }]);
+    await mirror.refresh();
+    hub.force(ARCHIVE, folds[0]);
+    await expect(mirror.refresh()).rejects.toMatchObject({ code: 'hub-rewritten', data: { ref: ARCHIVE, mark: folds[1], now: folds[0] } });
+    const later = await clone(hub, undefined, undefined, records);
+    await expect(later.mirror.refresh()).rejects.toMatchObject({ code: 'hub-rewritten', data: { ref: ARCHIVE } });
+  });
+
+  test('missing at two looks halts, not at one', async () => {
+    const { hub, folds } = await archived();
+    const { mirror } = await clone(hub);
+    await mirror.refresh();
+    hub.force(ARCHIVE, null);
+    expect((await mirror.refresh()).refs.get(ARCHIVE)).toBe(folds[0]);
+    await expect(mirror.refresh()).rejects.toMatchObject({ code: 'hub-rewritten', data: { ref: ARCHIVE, now: null } });
+  });
+
+  test('of another hub says nothing about this one', async () => {
+    const { hub } = await archived();
+    const records = new Map<string, string>();
+    await (await clone(hub, undefined, undefined, records)).mirror.refresh();
+    const other = createMemoryHub();
+    const { mirror } = await clone(other, undefined, (inner) => ({ ...inner, url: 'memory:other' }), records);
+    await mirror.refresh();
+    await expect(mirror.refresh()).resolves.toMatchObject({ main: null });
+  });
 });
 
 test('a heartbeat replaces another: nodes are not asked to descend', async () => {

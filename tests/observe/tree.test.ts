@@ -52,6 +52,8 @@ describe('the difference of two trees', () => {
 });
 
 test('used ids are those of every file of a task, in subfolders and archive too', async () => {
-  const root = await treeOf({ 'tasks/a.md': '1', 'tasks/web/b.md': '1', 'tasks/archive/2026-11/c.result.md': '1', 'tasks/d.claim.json': '{}', 'tasks/e.png': '1', 'docs/f.md': '1' });
-  expect([...(await usedStems(store, root))].toSorted()).toEqual(['a', 'b', 'c', 'd']);
+  const root = await treeOf({ 'tasks/a.md': '1', 'tasks/web/b.md': '1', 'tasks/archive/2026-11/c.result.md': '1', 'tasks/archive/2026-11/21/g.md': '1', 'tasks/archive/2026-11/21/h.reopened.json': '{}', 'tasks/archive/2026-11/README.md': 'x', 'tasks/d.claim.json': '{}', 'tasks/e.png': '1', 'docs/f.md': '1' });
+  const used = await usedStems(store, root);
+  expect([...'abcdefgh'].filter((id) => used.has(id))).toEqual(['a', 'b', 'c', 'd', 'g', 'h']);
+  expect(used.has('README')).toBe(false);
 });
