@@ -4,7 +4,7 @@
  */
 import type { Criterion, Quarantined, TaskResult } from '../model/task.ts';
 import { readFrontMatter } from './frontMatter.ts';
-import { type Rule, agentId, anyText, bool, faultText, id, judgeSchema, listOf, nullable, number, oid, oneOf, shape, whole } from './rules.ts';
+import { type Rule, agentId, anyText, bool, faultText, id, judgeSchema, listOf, nullable, number, oid, oneOf, optional, shape, whole } from './rules.ts';
 import { type ResultDraft, placeResult } from './taskDraft.ts';
 import { FILE_BYTES_MAX, FRONT_MATTER_BYTES_MAX, decodeText, isQuarantined } from './text.ts';
 import type { Path, ScalarKind } from './yaml.ts';
@@ -31,6 +31,7 @@ const RESULT: Rule = shape({
   criteria: listOf(shape({ text: anyText, met: bool, evidence: anyText })),
   verify: nullable(shape({ command: anyText, exit: number('must be a whole number', Number.isSafeInteger), seconds: amount })),
   spawns: listOf(anyText),
+  project: optional(nullable(shape({ name: id, branch: anyText, commit: oid }))),
 });
 
 const NUMBERS = new Set(['epoch', 'attempts', 'cost_usd', 'input', 'cached', 'output', 'exit', 'seconds']);
@@ -61,20 +62,20 @@ export function readResultDraft(bytes: Uint8Array): ResultDraft | Quarantined {
   const fault = RESULT(data);
   if (fault === null) return draftOf(data as unknown as ResultFields);
   const line = lines.get(String(fault.at[0])) ?? 1;
-  return { path: '', line, reason: `${faultText(fault)}.`, mend: 'Restore the file from git: the fleet writes it, and `cambium task retry` reopens a task.' };
+  return { path: '', line, reason: `${faultText(fault)}.`, mend: 'Restore the file from git: the fleet writes it, and `cambium task reopen` reopens a task.' };
 }
 
 type ResultFields = Omit<TaskResult, 'task' | 'costUsd'> & { readonly cost_usd: number | null };
 
 function draftOf(data: ResultFields): ResultDraft {
-  const { outcome, epoch, claim, attempts, agent, node, provider, model, started, ended, usage, commits, criteria, verify, spawns } = data;
+  const { outcome, epoch, claim, attempts, agent, node, provider, model, started, ended, usage, commits, criteria, verify, spawns, project = null } = data;
   return {
     outcome, epoch, claim, attempts, agent, node, provider, model, started, ended,
     usage: usage === null ? null : { input: usage.input, cached: usage.cached, output: usage.output },
     costUsd: data.cost_usd, commits,
     criteria: criteria.map(({ text, met, evidence }) => ({ text, met, evidence })),
     verify: verify === null ? null : { command: verify.command, exit: verify.exit, seconds: verify.seconds },
-    spawns,
+    spawns, ...(project === null ? {} : { project: { name: project.name, branch: project.branch, commit: project.commit } }),
   };
 }
 
@@ -116,7 +117,7 @@ function cutResult(result: TaskResult, characters: number, items: number): TaskR
 }
 
 function frontLines(result: TaskResult): readonly string[] {
-  const { usage, verify } = result;
+  const { usage, verify, project = null } = result;
   return [
     `schema: ${RESULT_SCHEMA}`,
     `outcome: ${result.outcome}`,
@@ -135,6 +136,7 @@ function frontLines(result: TaskResult): readonly string[] {
     `criteria: ${list(result.criteria.map(criterion))}`,
     `verify: ${verify === null ? 'null' : `{ command: ${scalar(verify.command)}, exit: ${verify.exit}, seconds: ${verify.seconds} }`}`,
     `spawns: ${list(result.spawns.map(scalar))}`,
+    ...(project === null ? [] : [`project: { name: ${scalar(project.name)}, branch: ${scalar(project.branch)}, commit: ${scalar(project.commit)} }`]),
   ];
 }
 
