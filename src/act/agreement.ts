@@ -47,7 +47,12 @@ async function resultAt(store: Store, commit: Oid, path: string): Promise<string
 
 /** True when two commits differ in nothing but what the fleet itself keeps: `tasks/`, `agents/`, `memory/`. */
 export async function sameCode(store: Store, before: Oid, after: Oid): Promise<boolean> {
+  return before === after || sameCodeTrees(store, await treeOf(store, before), await treeOf(store, after));
+}
+
+/** The same of trees. */
+export async function sameCodeTrees(store: Store, before: Oid, after: Oid): Promise<boolean> {
   if (before === after) return true;
-  const [old, now] = await Promise.all([before, after].map(async (commit) => (await store.readTree(await treeOf(store, commit))).filter(({ name }) => !['tasks', 'agents', 'memory'].includes(name))));
+  const [old, now] = await Promise.all([before, after].map(async (tree) => (await store.readTree(tree)).filter(({ name }) => !['tasks', 'agents', 'memory'].includes(name))));
   return JSON.stringify(old) === JSON.stringify(now);
 }

@@ -7,11 +7,15 @@ import type { Oid } from '../model/ids.ts';
 import { RESCUE_PREFIX, SYNCED_REF, claimRef, taskFileKind, taskStem } from '../model/layout.ts';
 import { renderMessage } from '../model/message.ts';
 import type { Quarantined } from '../model/task.ts';
-import { inspectEdit } from '../observe/edits.ts';
+import { inspectEdit, instructionProblem } from '../observe/edits.ts';
+import type { EditVerdict } from '../observe/edits.ts';
+import { movesAmong } from '../observe/moves.ts';
+import type { Move } from '../observe/moves.ts';
 import { entryAt, treeOf } from '../observe/tree.ts';
 import type { Checkout, CheckoutEdit } from '../ports/checkout.ts';
 import type { ChainReader } from '../observe/chains.ts';
-import { cancelMember } from './close.ts';
+import { cancelMember, reopenMember } from './close.ts';
+import { messageOnMain } from './commit.ts';
 import { nodeSignature } from './node.ts';
 import type { Node } from './node.ts';
 import { drop } from './publish.ts';
@@ -30,18 +34,20 @@ export interface CheckoutView {
   readonly edits: readonly CheckoutEdit[];
   /** Instruction files of live tasks that the person deleted: each asks for a cancel (P6). */
   readonly cancels: readonly string[];
+  /** Result files that the person deleted and said yes to: each asks for a reopen (P6, P11). */
+  readonly reopens: readonly string[];
   /** Edits that are shown and not published. */
   readonly held: readonly Quarantined[];
   readonly unsettled: readonly string[];
   readonly notes: readonly string[];
 }
 
-export const NO_CHECKOUT: CheckoutView = { blocked: null, head: null, synced: null, edits: [], cancels: [], held: [], unsettled: [], notes: [] };
+export const NO_CHECKOUT: CheckoutView = { blocked: null, head: null, synced: null, edits: [], cancels: [], reopens: [], held: [], unsettled: [], notes: [] };
 
 export interface LookOptions {
   /** Read every file instead of what was touched. */
   readonly full: boolean;
-  /** A person has said yes to many deletions. */
+  /** A person has said yes to many deletions, and to deleted results. */
   readonly consent: boolean;
 }
 
@@ -54,9 +60,13 @@ export async function lookAtCheckout(node: Node, checkout: Checkout, main: Oid, 
   const seen = await checkout.edits(before, options.full);
   const { synced, edits: found } = await withoutCommitted(node, before, look.head, seen.edits);
   const mainTree = await treeOf(node.store, main);
-  const sorted = await Promise.all(found.map((edit) => inspectEdit(node.store, mainTree, edit, (task) => node.mirror.known().refs.has(claimRef(task)))));
+  const moves = await movesAmong(node.store, mainTree, found);
+  const moved = new Set(moves.flatMap(({ from, to }) => [from, to]));
+  const others = found.filter((edit) => !moved.has(edit)).map((edit) => inspectEdit(node.store, mainTree, edit, (task) => node.mirror.known().refs.has(claimRef(task))));
+  const sorted = (await Promise.all([...others, ...moves.map((move) => inspectMove(node, move))])).flat();
   const refused = seen.refused.map(({ path, reason }): Quarantined => ({ path, line: 1, reason, mend: 'Change it, or take it out of the state folders.' }));
-  const held = [...refused, ...sorted.flatMap((verdict) => (verdict.kind === 'held' ? [verdict.problem] : []))];
+  const reopens = sorted.flatMap((verdict) => (verdict.kind === 'reopen' ? [verdict.path] : []));
+  const held = [...refused, ...sorted.flatMap((verdict) => (verdict.kind === 'held' ? [verdict.problem] : [])), ...(options.consent ? [] : reopens.map(deletedResult))];
   const edits = sorted.flatMap((verdict) => (verdict.kind === 'publish' ? [verdict.edit] : []));
   const cancels = sorted.flatMap((verdict) => (verdict.kind === 'cancel' ? [verdict.path] : []));
   const deletions = edits.filter(({ oid }) => oid === null).length + cancels.length;
@@ -64,7 +74,18 @@ export async function lookAtCheckout(node: Node, checkout: Checkout, main: Oid, 
     const note = `${deletions} deletions wait for a yes: run \`cambium sync --yes\`, or restore the files with \`git checkout -- <path>\``;
     return { ...NO_CHECKOUT, head: look.head, synced, held, unsettled: seen.unsettled, notes: [note] };
   }
-  return { blocked: null, head: look.head, synced, edits, cancels, held, unsettled: seen.unsettled, notes: [] };
+  return { blocked: null, head: look.head, synced, edits, cancels, reopens: options.consent ? reopens : [], held, unsettled: seen.unsettled, notes: [] };
+}
+
+/** Both ends are published, or neither: a new place that is no good must not look like a deleted task. */
+async function inspectMove({ store }: Node, { from, to }: Move): Promise<readonly EditVerdict[]> {
+  const problem = taskFileKind(to.path) === 'instruction' && to.oid !== null ? await instructionProblem(store, to) : null;
+  return problem === null ? [from, to].map((edit) => ({ kind: 'publish', edit })) : [{ kind: 'held', problem }];
+}
+
+/** An agent's work is not undone by a slip of the hand: it waits for a yes (P11). */
+function deletedResult(path: string): Quarantined {
+  return { path, line: 1, reason: 'a result was deleted: that reopens the task', mend: `Say yes with \`cambium sync --yes\` (or \`cambium task reopen ${taskStem(path)}\`), or keep it: \`git checkout -- ${path}\`.` };
 }
 
 /** What `bringUpToDate` needs, without looking for edits: a command of the person's own has nothing to publish. */
@@ -131,7 +152,7 @@ function editsMember(node: Node, view: CheckoutView, person: Signature): Member<
       const { tree, conflicts } = await mergeEdits(node, view.synced as Oid, mainTree, view.edits);
       const published = view.edits.filter(({ path }) => !conflicts.includes(path));
       if (tree === mainTree) return { already: { conflicts, published } };
-      const main = await node.store.writeCommit({ tree, parents: [base.main], author: person, committer: nodeSignature(node), message: await editsMessage(node, mainTree, published) });
+      const main = await node.store.writeCommit({ tree, parents: [base.main], author: person, committer: nodeSignature(node), message: await messageOnMain(node, tree, await editsMessage(node, mainTree, published)) });
       const built = { main, refs: [], value: { conflicts, published } };
       candidates.push(built);
       return built;
@@ -169,12 +190,13 @@ async function editsMessage({ store }: Node, mainTree: Oid, edits: readonly Chec
 
 /** All that the checkout has to say: unpushed commits, saved edits, deleted tasks as cancels. */
 export async function checkoutMembers(node: Node, reader: ChainReader, checkout: Checkout, view: CheckoutView, main: Oid): Promise<Member<unknown>[]> {
-  const { head, edits, cancels } = view;
+  const { head, edits, cancels, reopens } = view;
   if (head === null) return [];
   const members: Member<unknown>[] = (await node.store.isAncestor(head, main)) ? [] : [personCommitsMember(node, head)];
-  if (edits.length === 0 && cancels.length === 0) return members;
+  if (edits.length + cancels.length + reopens.length === 0) return members;
   const person = await checkout.person();
   if (edits.length > 0) members.push(editsMember(node, view, person));
+  members.push(...reopens.map((path) => reopenMember(node, reader, { task: taskStem(path), path: path.replace(/\.result\.md$/, '.md'), by: person, reason: 'the result file was deleted', evenDone: true })));
   return [...members, ...cancels.map((path) => cancelMember(node, reader, { task: taskStem(path), path, by: person, reason: 'the instruction file was deleted', dropInstruction: true }))];
 }
 

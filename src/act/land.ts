@@ -9,7 +9,7 @@
 import { chainState } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { Oid } from '../model/ids.ts';
-import { ROSTER_PATH, claimPath, resultPath, wipRef } from '../model/layout.ts';
+import { ROSTER_PATH, claimPath, resultPath, reviewBranch, wipRef } from '../model/layout.ts';
 import { renderMessage } from '../model/message.ts';
 import type { TaskResult } from '../model/task.ts';
 import { before } from '../observe/chains.ts';
@@ -131,10 +131,15 @@ async function buildResult(node: Node, reader: ChainReader, base: Base, landing:
     ...(landing.work?.head === null || landing.work === null ? {} : { moreParents: [landing.work.head] }),
   });
   const built = await endChain(node, landing, chain, result, result, op);
-  const wip = wipRef(landing.task, chain.record.epoch);
-  const kept = base.view.refs.get(wip);
-  // What was kept on the way is in R now; a ref that stays costs every later push.
-  return kept === undefined || landing.work === null ? built : { ...built, refs: [...built.refs, { ref: wip, expect: kept, to: null }] };
+  // What was kept or shown on the way is in R now; a ref that stays costs every later push.
+  const spent = landing.work === null ? [] : [wipRef(landing.task, chain.record.epoch), reviewBranch(landing.task)];
+  // Anybody may have pushed a branch of that name: only what shows the commit that was approved is the fleet's.
+  const isOurs = (ref: string, oid: Oid): boolean => ref !== reviewBranch(landing.task) || oid === chain.record.commit;
+  const drops = spent.flatMap((ref) => {
+    const stands = base.view.refs.get(ref);
+    return stands !== undefined && isOurs(ref, stands) ? [{ ref, expect: stands, to: null }] : [];
+  });
+  return { ...built, refs: [...built.refs, ...drops] };
 }
 
 async function mergeWork({ store }: Node, mainTree: Oid, { work }: Landing): Promise<{ readonly tree: Oid } | { readonly conflicts: readonly string[] }> {
@@ -154,7 +159,8 @@ async function resultFiles(node: Node, tree: Oid, landing: Landing): Promise<Map
 }
 
 async function endChain(node: Node, landing: Landing, chain: Chain, result: Oid, main: Oid, op: string): Promise<Built<Landed>> {
-  const { schema: _schema, op: _op, ...held } = chain.record;
+  // Why it was claimed is not why it ended.
+  const { schema: _schema, op: _op, reason: _reason, ...held } = chain.record;
   const { outcome } = landing.result;
   const end = await writeTransition(node, {
     tip: chain.tip, landing: result, author: agentSignature(node, landing.agent),

@@ -1,13 +1,17 @@
 /** Which claim projections are behind their chains, and the member that brings them up to date. */
 import { commitClaims, isShown } from './projections.ts';
 import type { ProjectedClaim } from './projections.ts';
+import { commitOn } from './commit.ts';
+import { nodeSignature } from './node.ts';
 import type { NodeIdentity, Node } from './node.ts';
 import { drop } from './publish.ts';
 import type { Member } from './publish.ts';
 import type { Chain } from '../model/claim.ts';
 import { fnv1a } from '../model/hash.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
+import { renderMessage } from '../model/message.ts';
 import type { Fleet } from '../model/snapshot.ts';
+import { entryAt, treeOf } from '../observe/tree.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { readChain } from './claim.ts';
 
@@ -63,6 +67,21 @@ export function projectionMember(node: Node, reader: ChainReader, fleet: Fleet, 
       }
       const main = await commitClaims(node, reader, base.main, claims);
       return main === base.main ? drop('nothing', 'all are told') : { main, refs: [], value: null };
+    },
+  };
+}
+
+/** Drops projections that were left where no task stands any more. */
+export function strayMember(node: Node, paths: readonly string[]): Member<null> {
+  return {
+    key: 'stray-projections',
+    async build(base) {
+      const tree = await treeOf(node.store, base.main);
+      const there = await Promise.all(paths.map(async (path) => (await entryAt(node.store, tree, path)) !== null && (await entryAt(node.store, tree, path.replace(/\.claim\.json$/, '.md'))) === null));
+      const left = paths.filter((_, at) => there[at]);
+      if (left.length === 0) return drop('nothing', 'they are gone');
+      const message = renderMessage({ subject: `tasks: drop ${left.length} projection${left.length === 1 ? '' : 's'} beside no task`, body: left.join('\n'), trailers: { Kind: 'projection' } });
+      return { main: await commitOn(node, base.main, new Map(left.map((path) => [path, null])), { author: nodeSignature(node), message }), refs: [], value: null };
     },
   };
 }

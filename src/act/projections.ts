@@ -91,7 +91,7 @@ export async function rosterWith(node: Node, tree: Oid, fact: RosterFact): Promi
   return `${JSON.stringify({ schema: 'cambium.roster/1', agents: sorted }, null, 2)}\n`;
 }
 
-function rosterAgents(bytes: Uint8Array | undefined): readonly Record<string, unknown>[] {
+export function rosterAgents(bytes: Uint8Array | undefined): readonly Record<string, unknown>[] {
   if (bytes === undefined) return [];
   try {
     const parsed = JSON.parse(Buffer.from(bytes).toString('utf8')) as { agents?: unknown };
@@ -101,9 +101,9 @@ function rosterAgents(bytes: Uint8Array | undefined): readonly Record<string, un
   }
 }
 
-/** The files of a run's spawns: `agents/spawns/<yyyy-mm>/<id>.json`, written once, at the end (docs/formats.md). */
+/** The files of a run's spawns: `agents/spawns/<yyyy-mm>/<dd>/<id>.json`, written once, at the end (docs/formats.md). */
 export function spawnFiles(node: Node, run: Run): Map<string, string> {
-  return new Map(run.spawns.map((spawn) => [`agents/spawns/${spawn.start.slice(0, 7)}/${spawn.id}.json`, renderSpawn(node, run, spawn)]));
+  return new Map(run.spawns.map((spawn) => [`agents/spawns/${spawn.start.slice(0, 7)}/${spawn.start.slice(8, 10)}/${spawn.id}.json`, renderSpawn(node, run, spawn)]));
 }
 
 function renderSpawn({ identity }: Node, run: Run, spawn: SpawnRecord): string {

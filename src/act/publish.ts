@@ -153,12 +153,16 @@ async function buildGroup<T>(node: Node, view: HubView, members: readonly Member
   const group: Candidate<T>[] = [];
   let main = view.main;
   let isEnding = false;
+  const moved = new Set<string>();
   for (const member of members) {
     if (member.ends === true && isEnding) continue;
     const built = await member.build({ main, view });
     if ('dropped' in built) ends.set(member.key, { state: 'dropped', drop: built.dropped });
     else if ('already' in built) ends.set(member.key, { state: 'published', value: built.already, main });
+    // A push moves a ref once: what moves one that is in the group already is built anew after it.
+    else if (built.refs.some(({ ref }) => moved.has(ref))) continue;
     else {
+      for (const { ref } of built.refs) moved.add(ref);
       group.push({ member, built, moves: built.main !== main });
       main = built.main;
       isEnding ||= member.ends === true;
@@ -193,7 +197,8 @@ async function hasLanded<T>({ store }: Node, view: HubView, built: Built<T>): Pr
     // Heartbeats have no parents: what stands on a node ref says nothing about what stood there.
     if (ref.startsWith(NODES_PREFIX)) continue;
     const tip = view.refs.get(ref);
-    if (to === null ? tip !== undefined : tip === undefined || !(await store.isAncestor(to, tip))) return false;
+    // What stands on an archive ref may never have been fetched: the next build looks into it.
+    if (to === null ? tip !== undefined : tip === undefined || !(await store.has(tip)) || !(await store.isAncestor(to, tip))) return false;
   }
   if (built.refs.length === 0 || view.main === null) return view.main !== null && store.isAncestor(built.main, view.main);
   return store.isAncestor(built.main, view.main);

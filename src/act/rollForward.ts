@@ -14,8 +14,10 @@ import type { ChainReader } from '../observe/chains.ts';
 import { entryAt, treeOf } from '../observe/tree.ts';
 import { agreement } from './agreement.ts';
 import { readChain } from './claim.ts';
+import { messageOnMain } from './commit.ts';
 import type { Node } from './node.ts';
 import { drop } from './publish.ts';
+import { collectedChain, mergeReopening } from './reopen.ts';
 import type { Member } from './publish.ts';
 import { writeTransition } from './transition.ts';
 
@@ -33,7 +35,7 @@ export async function mergeOnto(node: Node, main: Oid, commit: Oid, subject: str
   const sides = await Promise.all(merged.conflicts.map(async (path): Promise<[string, TreeEdit]> => [path, await entryAt(store, ours as Oid, path)]));
   const tree = sides.length === 0 ? merged.tree : await store.editTree(merged.tree, new Map(sides));
   const signature = nodeSignature(node);
-  return store.writeCommit({ tree, parents: [main, commit], author: signature, committer: signature, message: renderMessage({ subject }) });
+  return store.writeCommit({ tree, parents: [main, commit], author: signature, committer: signature, message: await messageOnMain(node, tree, renderMessage({ subject })) });
 }
 
 /** The chain ended and names a main commit that main does not have: merge it. */
@@ -41,9 +43,11 @@ export function rollForwardMember(node: Node, reader: ChainReader, task: TaskId)
   return {
     key: `roll-forward:${task}`,
     async build(base) {
-      const result = (await readChain(reader, base, task))?.record.result;
-      if (result === undefined) return drop('nothing', 'the chain names no main commit');
-      const main = await mergeOnto(node, base.main, result, `${task}: roll forward a push that was applied by half`);
+      const record = (await readChain(reader, base, task))?.record;
+      const result = record?.result;
+      if (record === undefined || result === undefined) return drop('nothing', 'the chain names no main commit');
+      const reopening = record.kind === 'reopen' ? await mergeReopening(node, base.main, result, task) : null;
+      const main = reopening ?? (await mergeOnto(node, base.main, result, `${task}: roll forward a push that was applied by half`));
       if (main === null) return drop('conflict', `${result} conflicts with main: a person must merge it`);
       return main === base.main ? { already: task } : { main, refs: [], value: task };
     },
@@ -60,13 +64,15 @@ export function repairEndMember(node: Node, reader: ChainReader, task: { readonl
     key: `repair:${task.id}`,
     ends: true,
     async build(base) {
-      const chain = await readChain(reader, base, task.id);
+      const known = await readChain(reader, base, task.id);
+      // A chain that was collected goes on from the archive: its epoch never begins again (P9).
+      const chain = known ?? (await collectedChain(node, reader, base.main, task.id));
       const { state } = await agreement(node.store, reader, base.main, task.path, chain);
       if (state !== 'chain-behind') return drop('nothing', 'main and chain agree, or main is behind');
       const kind = result === undefined ? 'reopen' : result.outcome === 'cancelled' ? 'cancel' : result.outcome;
       if (!mayRepair(chain, kind)) return drop('nothing', `${kind} may not follow`);
       const end = await writeTransition(node, {
-        tip: chain?.tip ?? null, landing: landed, author: nodeSignature(node),
+        tip: chain?.tip ?? null, expect: known?.tip ?? null, landing: landed, author: nodeSignature(node),
         record: {
           ...ownerOf(node, task.id, result, chain), kind, result: landed, by: node.identity.node, op: await opOf(node, landed),
           reason: kind === 'reopen' ? 'the result file was deleted' : 'the push that landed it was applied by half',

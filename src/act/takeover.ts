@@ -11,10 +11,10 @@ import { renderMessage } from '../model/message.ts';
 import type { NodeBreak } from '../model/node.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { renderNodeRecord } from '../observe/nodeRecord.ts';
-import { readChain, writeClaim } from './claim.ts';
+import { heldRecord, readChain, writeClaim } from './claim.ts';
 import { writeFileTree } from './commit.ts';
 import type { ClaimWon } from './claim.ts';
-import { agentSignature, nodeSignature } from './node.ts';
+import { nodeSignature } from './node.ts';
 import type { Node } from './node.ts';
 import { drop, publish } from './publish.ts';
 import type { Base, Member, Published } from './publish.ts';
@@ -29,6 +29,8 @@ export interface TakeoverClaim {
   readonly lapsed: Chain;
   /** Who goes on with it; null releases it in the same push, for whoever has room. */
   readonly agent: string | null;
+  /** How long the owner was silent, in words. */
+  readonly reason?: string;
 }
 
 export interface Takeover {
@@ -66,19 +68,19 @@ async function stillLapsed(reader: ChainReader, base: Base, { claims }: Takeover
   return claims.filter(({ lapsed }, at) => tips[at]?.tip === lapsed.tip && chainState(tips[at]) === 'held');
 }
 
-async function swapClaim(node: Node, base: Base, { ttlMs }: Takeover, { id, blob, lapsed, agent }: TakeoverClaim): Promise<{ readonly update: RefUpdate; readonly won: readonly ClaimWon[] }> {
+async function swapClaim(node: Node, base: Base, { ttlMs }: Takeover, { id, blob, lapsed, agent, reason }: TakeoverClaim): Promise<{ readonly update: RefUpdate; readonly won: readonly ClaimWon[] }> {
   const startedMs = node.clock.bootMs();
-  const claim = await writeClaim(node, { task: { id, blob }, agent: agent ?? node.identity.node, ttlMs }, lapsed, base.main);
+  const claim = await writeClaim(node, { task: { id, blob }, agent: agent ?? node.identity.node, ttlMs, ...(reason === undefined ? {} : { reason }) }, lapsed, base.main);
   if (agent !== null) return { update: claim.update, won: [{ task: id, chain: { tip: claim.oid, record: claim.record }, startedMs }] };
   const release = await releaseAtOnce(node, claim, lapsed);
   return { update: { ...claim.update, to: release.oid }, won: [] };
 }
 
 function releaseAtOnce(node: Node, claim: Transition, lapsed: Chain): Promise<Transition> {
-  const { schema: _schema, op: _op, ...held } = claim.record;
+  const pinned = claim.record.commit !== undefined;
   return writeTransition(node, {
     tip: claim.oid, expect: lapsed.tip, author: nodeSignature(node),
-    record: { ...held, kind: 'release', reason: `${lapsed.record.node ?? 'its node'} fell silent`, by: node.identity.node },
+    record: { ...heldRecord({ tip: claim.oid, record: claim.record }, pinned), kind: pinned ? 'approve' : 'release', reason: `${lapsed.record.node ?? 'its node'} fell silent`, by: node.identity.node },
   });
 }
 
@@ -88,7 +90,7 @@ async function writeBreak(node: Node, { owner, ownerTip: tip }: Takeover, lapsed
   const record: NodeBreak = { schema: 'cambium.node/1', kind: 'break', node: owner, by: identity.node, breaks, op: clock.ulid(), reason: 'silent for longer than its lease' };
   const tree = await writeFileTree(store, 'node.json', renderNodeRecord(record));
   const commit = await store.writeCommit({
-    tree, parents: tip === null ? [] : [tip], author: agentSignature(node, identity.node), committer: nodeSignature(node),
+    tree, parents: tip === null ? [] : [tip], author: nodeSignature(node), committer: nodeSignature(node),
     message: renderMessage({ subject: `${owner}: break by ${identity.node}`, trailers: { Kind: 'break', Node: owner, 'Op-Id': record.op } }),
   });
   return { ref: nodeRef(owner), expect: tip, to: commit };

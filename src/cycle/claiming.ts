@@ -3,22 +3,31 @@ import { claimTasks, releaseMember } from '../act/claim.ts';
 import type { ClaimRequest, ClaimWon } from '../act/claim.ts';
 import { publish } from '../act/publish.ts';
 import type { Member } from '../act/publish.ts';
+import { troubleOf } from '../act/project/site.ts';
+import { openPinnedRun } from '../act/run/pinned.ts';
 import { chooseProvider, openRun } from '../act/run/start.ts';
 import { takeOver } from '../act/takeover.ts';
 import type { TakeoverClaim } from '../act/takeover.ts';
 import { decideClaims, misfit } from '../decide/claims.ts';
 import { decideTakeovers } from '../decide/recovery.ts';
+import type { LapsedClaim } from '../decide/recovery.ts';
+import { isPinned } from '../model/claim.ts';
+import { isPinnedRun } from '../act/run/pin.ts';
 import type { Chain } from '../model/claim.ts';
+import type { Oid } from '../model/ids.ts';
+import type { Decision } from '../model/decision.ts';
 import type { Fleet } from '../model/snapshot.ts';
+import type { Task } from '../model/task.ts';
 import { claimProblem } from '../orient/situation.ts';
+import type { Situation } from '../orient/situation.ts';
 import type { Loop } from './loop.ts';
 import { observe, situationOf, snapshot } from './observe.ts';
 import { renewalKey } from './state.ts';
 
-/** Takeovers first, then ready tasks for what is still free. */
 /** A provider that cannot run, or a hub that refuses a claim, is not asked again before this. */
 const HOLD_OFF_MS = 60_000;
 
+/** Takeovers first, then ready tasks for what is still free. */
 export async function claimMore(loop: Loop): Promise<boolean> {
   const { shop, state } = loop;
   if (!state.claiming || state.fleet === null) return false;
@@ -29,6 +38,7 @@ export async function claimMore(loop: Loop): Promise<boolean> {
   if (requests.length === 0) return moved;
   const ends = await claimTasks(shop.node, shop.reader, requests);
   for (const [task, end] of ends) {
+    if (end.state === 'dropped') loop.decisions.note({ kind: 'lost', task, agent: null, epoch: null, reason: `another was first: ${end.drop.detail}` });
     if (end.state !== 'refused-by-policy') continue;
     shop.say('claim refused', { task, detail: end.detail });
     holdOff(loop, task);
@@ -49,44 +59,73 @@ async function claimable(loop: Loop): Promise<readonly ClaimRequest[]> {
   for (const [task, untilMs] of state.heldOff) if (untilMs <= now) state.heldOff.delete(task);
   const situation = situationOf(loop, fleet);
   const ready = state.heldOff.size === 0 ? situation.ready : situation.ready.filter(({ task }) => !state.heldOff.has(task.id));
-  const requests: ClaimRequest[] = [];
-  for (const { task, agent } of decideClaims(snapshot(loop, fleet), { ...situation, ready })) {
+  const requests: ClaimRequest[] = approvedOnes(loop, fleet, situation);
+  for (const { task, agent, reason } of decideClaims(snapshot(loop, fleet), { ...situation, ready })) {
     const provider = await chooseProvider(shop, task.task, agent.id);
-    if ('unavailable' in provider) {
-      shop.say('provider away', { task: task.task.id, reason: provider.unavailable });
+    const away = 'unavailable' in provider ? null : await projectAway(shop, task.task);
+    if ('unavailable' in provider || away !== null) {
+      shop.say(away === null ? 'provider away' : 'project away', { task: task.task.id, reason: 'unavailable' in provider ? provider.unavailable : away });
       holdOff(loop, task.task.id);
-    } else requests.push({ task: task.task, agent: agent.id, ttlMs: fleet.config.timings.ttlMs, maxAttempts: task.task.maxAttempts ?? fleet.config.defaults.maxAttempts });
+    } else requests.push({ task: task.task, agent: agent.id, reason, ttlMs: fleet.config.timings.ttlMs, maxAttempts: task.task.maxAttempts ?? fleet.config.defaults.maxAttempts });
   }
   return requests;
+}
+
+/** Why the task's project cannot be reached from here now, or null; what lasts is for the run to tell a person. */
+async function projectAway({ projects }: Loop['shop'], { project }: Task): Promise<string | null> {
+  try {
+    if (project !== undefined) await (await projects.open(project)).mirror.refresh();
+    return null;
+  } catch (error) {
+    const trouble = troubleOf(error);
+    if (trouble === null) throw error;
+    return trouble.state === 'passing' ? trouble.reason : null;
+  }
+}
+
+const APPROVED = 'its work was approved and is landed as it was reviewed';
+
+/** What was approved needs no agent, only a node that lands it (P6); as many at once as agents, since each may be verified again. */
+function approvedOnes({ state }: Loop, fleet: Fleet, { approved }: Situation): ClaimRequest[] {
+  const room = Math.max(0, fleet.config.limits.agentsPerNode - [...state.runs.values()].filter(isPinnedRun).length);
+  const open = approved.filter(({ task, chain }) => !state.heldOff.has(task.id) && !state.runs.has(task.id) && task.blob === chain?.record.instruction?.blob);
+  return open.slice(0, room).map(({ task, chain }) => ({ task, agent: chain?.record.agent ?? '', ttlMs: fleet.config.timings.ttlMs, maxAttempts: Infinity, approved: true, reason: APPROVED }));
 }
 
 /** Decided anew on the newest fleet: a takeover before this one has looked at the hub again. */
 async function takeOverFrom(loop: Loop, owner: string): Promise<boolean> {
   const { shop, state } = loop;
   const fleet = state.fleet as Fleet;
-  const tasks = decideTakeovers(snapshot(loop, fleet)).get(owner) ?? [];
-  if (tasks.length === 0) return false;
-  const end = await takeOver(shop.node, shop.reader, { owner, ownerTip: fleet.nodes.get(owner)?.tip ?? null, claims: assign(loop, fleet, tasks), ttlMs: fleet.config.timings.ttlMs });
+  const claims = assign(loop, fleet, decideTakeovers(snapshot(loop, fleet)).get(owner) ?? []);
+  if (claims.length === 0) return false;
+  const end = await takeOver(shop.node, shop.reader, { owner, ownerTip: fleet.nodes.get(owner)?.tip ?? null, claims, ttlMs: fleet.config.timings.ttlMs });
   if (end.state !== 'published') return false;
-  shop.say('took over', { owner, tasks: tasks.join(', ') });
+  shop.say('took over', { owner, tasks: claims.map(({ id }) => id).join(', ') });
+  for (const claim of claims) loop.decisions.note(takeoverOf(claim));
   await beginRuns(loop, end.value);
   return true;
 }
 
+function takeoverOf({ id, lapsed, agent, reason }: TakeoverClaim): Decision {
+  return { kind: 'takeover', task: id, agent, epoch: lapsed.record.epoch + 1, reason: `${reason ?? 'its lease has lapsed'}${agent === null ? '; no agent here has room, so it is made ready again' : ''}` };
+}
+
 /** Free agents go on with what they may take; the rest is released in the same push, for whoever has room. */
-function assign(loop: Loop, fleet: Fleet, tasks: readonly string[]): TakeoverClaim[] {
+function assign(loop: Loop, fleet: Fleet, tasks: readonly LapsedClaim[]): TakeoverClaim[] {
   const runs = [...loop.state.runs.values()];
   const busy = new Set(runs.map(({ agent }) => agent));
   let room = fleet.config.limits.agentsPerNode - runs.length;
-  return tasks.map((id) => {
+  return tasks.map(({ task: id, reason }) => {
     const lapsed = fleet.chains.get(id) as Chain;
     const task = fleet.tasks.get(id);
+    // A landing of approved work needs no agent of ours, and stays its author's.
+    if (isPinned(lapsed)) return { id, blob: lapsed.record.instruction?.blob ?? '', lapsed, agent: task === undefined ? null : lapsed.record.agent, reason };
     const agent = task === undefined || room <= 0 ? undefined : loop.agents().find((candidate) => !busy.has(candidate.id) && misfit(candidate, task, fleet.config.defaults.provider) === null);
     if (agent !== undefined) {
       busy.add(agent.id);
       room -= 1;
     }
-    return { id, blob: task?.blob ?? lapsed.record.instruction?.blob ?? '', lapsed, agent: agent?.id ?? null };
+    return { id, blob: task?.blob ?? lapsed.record.instruction?.blob ?? '', lapsed, agent: agent?.id ?? null, reason };
   });
 }
 
@@ -101,17 +140,25 @@ async function beginRuns(loop: Loop, wins: readonly ClaimWon[]): Promise<void> {
     // Cancelled or taken in the meantime: the chain has gone on without us.
     if (fleet.chains.get(id)?.tip !== chain.tip) continue;
     const task = fleet.tasks.get(id);
+    if (task !== undefined && isPinned(chain)) {
+      state.renewed.set(renewalKey(chain.record), won.startedMs);
+      state.runs.set(id, await openPinnedRun(shop, won, task, chain.record.commit as Oid));
+      shop.say('claimed', { task: id, agent: chain.record.agent, epoch: chain.record.epoch, reason: chain.record.reason });
+      continue;
+    }
     const problem = claimProblem(fleet, { id, blob: chain.record.instruction?.blob ?? '' });
     const provider = problem === null && task !== undefined ? await chooseProvider(shop, task, chain.record.agent ?? '') : { unavailable: problem ?? 'the task is gone' };
     if (task === undefined || 'unavailable' in provider) {
-      released.push(releaseMember(shop.node, shop.reader, { task: id, tip: chain.tip, reason: 'unavailable' in provider ? provider.unavailable : 'the task is gone' }));
+      const reason = 'unavailable' in provider ? provider.unavailable : 'the task is gone';
+      released.push(releaseMember(shop.node, shop.reader, { task: id, tip: chain.tip, reason }));
+      loop.decisions.note({ kind: 'release', task: id, agent: chain.record.agent, epoch: chain.record.epoch, reason });
       holdOff(loop, id);
       continue;
     }
     state.parked = new Map([...state.parked].filter(([parked]) => parked !== id));
     state.renewed.set(renewalKey(chain.record), won.startedMs);
     state.runs.set(id, await openRun(shop, won, task, provider));
-    shop.say('claimed', { task: id, agent: chain.record.agent, epoch: chain.record.epoch });
+    shop.say('claimed', { task: id, agent: chain.record.agent, epoch: chain.record.epoch, reason: chain.record.reason });
   }
   if (released.length > 0) await publish(shop.node, released, { trustKnown: true });
 }

@@ -9,7 +9,8 @@
  *   held      an owner works under a lease. Left by release, input, review, done, failed, cancel, claim (takeover).
  *   waiting   a person must answer. Left by release (answer), cancel.
  *   review    a reviewer must decide. Left by approve (→ approved), release (reject), cancel.
- *   approved  any node may land it: claim (no spawn), cancel, release.
+ *   approved  any node may land it: claim (no spawn), cancel, release. A node that lets go before it has landed
+ *             writes the approval again: what was approved stays approved.
  *   done, failed, cancelled   terminal; left only by reopen.
  */
 import type { AgentId, NodeName, Oid, TaskId } from './ids.ts';
@@ -43,8 +44,14 @@ export interface ClaimRecord {
   readonly not_before?: string;
   /** release: the spawn ended by itself, so the next claim counts a new attempt. */
   readonly spent?: boolean;
+  /**
+   * review, approve, and the claim that lands what was approved: the reviewed commit and the branch that shows it. A claim
+   * that carries it spawns nothing.
+   */
   readonly branch?: string;
   readonly commit?: Oid;
+  /** release: the reason is meant for whoever claims next (a rejection, an answer, a merge that turned verify red). */
+  readonly feedback?: boolean;
   readonly question?: string;
   /** Keys of a newer minor version, kept byte for byte. */
   readonly [key: string]: unknown;
@@ -78,7 +85,13 @@ export function chainState(chain: Chain | undefined): ChainState {
 }
 
 export function mayFollow(chain: Chain | undefined, kind: ClaimKind): boolean {
+  if (kind === 'approve' && isPinned(chain)) return true;
   return FOLLOWS[chainState(chain)].includes(kind);
+}
+
+/** True for a hold that only lands what was approved (PROTOCOL P6). */
+export function isPinned(chain: Chain | undefined): boolean {
+  return chainState(chain) === 'held' && chain?.record.commit !== undefined;
 }
 
 export function isTerminal(state: ChainState): boolean {

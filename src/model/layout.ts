@@ -34,6 +34,8 @@ export const reviewBranch = (task: TaskId): string => `${REVIEW_BRANCHES}${task}
 /** In a project's hub: who of which fleet works on a task there (PROTOCOL P7). */
 export const guestRef = (fleet: string, task: TaskId): string => `refs/cambium/guests/${fleet}/${task}`;
 export const probeRef = (node: NodeName): string => `refs/cambium/probe/${node}`;
+/** Before the path of a context file: it stands in the workspace, though the task works in a project (PROTOCOL P7). */
+export const WORKSPACE = 'workspace:';
 export const branchRef = (branch: string): string => `refs/heads/${branch}`;
 
 /** `tasks/web/add-login.md` → `tasks/web/add-login.result.md`: a result stands beside its instruction file. */

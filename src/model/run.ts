@@ -9,6 +9,7 @@
  *   ending     the claim is released, failed or handed to a person; work is kept on wip. → gone
  *   fenced     the claim is no longer ours: the agent is stopped, its work goes to stale. → gone
  */
+import type { ProjectConfig } from './config.ts';
 import type { AgentId, Oid, TaskId } from './ids.ts';
 import type { Criterion, Usage } from './task.ts';
 
@@ -19,7 +20,8 @@ export type Ending =
   | { readonly kind: 'retry'; readonly reason: string; readonly backoffMs: number }
   | { readonly kind: 'failed'; readonly reason: string }
   | { readonly kind: 'input'; readonly question: string }
-  | { readonly kind: 'release'; readonly reason: string };
+  /** `feedback`: the reason is told to whoever claims next. */
+  | { readonly kind: 'release'; readonly reason: string; readonly feedback?: boolean };
 
 export interface Run {
   readonly task: TaskId;
@@ -74,12 +76,23 @@ export interface Pin {
 
 export interface ProjectRun {
   readonly name: string;
-  /** Tip of the guest ref that this epoch swapped in. */
-  readonly guest: Oid;
+  /** As cambium.yaml had it when the run began. */
+  readonly config: ProjectConfig;
+  /** Tip of the guest ref that this epoch swapped in; null where the project's host refuses such refs. */
+  readonly guest: Oid | null;
   /** Commit of the project's branch that the worktree was made from. */
   readonly base: Oid;
-  /** The commit that holds the work on the project's side, once it is there. */
+  /** The commit that holds the work on the project's side, once it is there, and the branch it went to. */
   readonly landed: Oid | null;
+  readonly branch: string | null;
+  /** How many scripts of `setup` have ended well in the worktree; null before it was made. */
+  readonly ready: number | null;
+  /** The supervised run of the setup script under way; empty where none is. */
+  readonly setupSpawn: string;
+  /** The agent's own commits, as an earlier epoch told them that had landed the work. */
+  readonly commits: readonly Oid[] | null;
+  /** What the result must tell of the project's side, in sentences. */
+  readonly notes: readonly string[];
 }
 
 export const worktreeName = ({ task, epoch }: Pick<Run, 'task' | 'epoch'>): string => `${task}-${epoch}`;

@@ -20,6 +20,8 @@ export interface Fleet {
   readonly tasks: ReadonlyMap<TaskId, Task>;
   readonly results: ReadonlyMap<TaskId, TaskResult>;
   readonly projections: ReadonlyMap<TaskId, ClaimRecord>;
+  /** Paths of projections that stand beside no instruction file. */
+  readonly strays: readonly string[];
   readonly quarantine: readonly Quarantined[];
   readonly chains: ReadonlyMap<TaskId, Chain>;
   readonly nodes: ReadonlyMap<NodeName, FleetNode>;
@@ -29,6 +31,10 @@ export interface Fleet {
   readonly missingContext: ReadonlyMap<TaskId, readonly string[]>;
   /** Tasks whose claim chain or result file cannot be read: shown, never acted on. */
   readonly unreadable: ReadonlySet<TaskId>;
+  /** Results of archived tasks that an unfinished task depends on, and no others. */
+  readonly archived: ReadonlyMap<TaskId, TaskResult>;
+  /** Tasks that main has taken out of the archive and whose chain is still there: a reopening applied by half (P5.3). */
+  readonly reopened: ReadonlySet<TaskId>;
   /** Seconds since 1970 at which each task first stood on main, where known. */
   readonly since: ReadonlyMap<TaskId, number>;
 }

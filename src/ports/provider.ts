@@ -21,6 +21,8 @@ export interface SpawnRequest {
   readonly model?: string;
   /** Set at a second turn: what was wrong with the first (red verify, conflict, changed instruction). */
   readonly feedback?: string;
+  /** The worktree holds what the turn before left there; else it is fresh, and the feedback is about an earlier try. */
+  readonly keptWork?: boolean;
 }
 
 /** What to start: an argument vector, never a shell string. */

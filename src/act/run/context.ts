@@ -1,6 +1,7 @@
 /** The pinned instruction and its context files, read from the tree by entry, never by path on disk. */
 import { entryAt, treeOf } from '../../observe/tree.ts';
 import type { Oid } from '../../model/ids.ts';
+import { WORKSPACE } from '../../model/layout.ts';
 import type { Task } from '../../model/task.ts';
 import type { Store } from '../../ports/store.ts';
 
@@ -17,9 +18,15 @@ export interface TaskTexts {
   readonly missing: readonly string[];
 }
 
-export async function readTexts(store: Store, task: Task, commit: Oid): Promise<TaskTexts> {
-  const tree = await treeOf(store, commit);
-  const found = await Promise.all(task.contextFiles.map((path) => readContext(store, tree, path)));
+/** A tree that context files are read from. */
+export interface Source {
+  readonly store: Store;
+  readonly commit: Oid;
+}
+
+/** `project` is where the files of a task that works in a project stand; null or unsaid for the workspace itself. */
+export async function readTexts(store: Store, task: Task, commit: Oid, project: Source | null = null): Promise<TaskTexts> {
+  const found = await Promise.all(task.contextFiles.map((path) => readContext(sourceOf(path, { store, commit }, project), path)));
   const { instructionText } = await import('../../observe/taskFile.ts');
   return {
     instruction: instructionText(await store.readBlob(task.blob)),
@@ -28,9 +35,13 @@ export async function readTexts(store: Store, task: Task, commit: Oid): Promise<
   };
 }
 
-async function readContext(store: Store, tree: Oid, path: string): Promise<ContextFile | null> {
-  const entry = await entryAt(store, tree, path);
+function sourceOf(path: string, workspace: Source, project: Source | null): Source {
+  return project === null || path.startsWith(WORKSPACE) ? workspace : project;
+}
+
+async function readContext({ store, commit }: Source, path: string): Promise<ContextFile | null> {
+  const inside = path.startsWith(WORKSPACE) ? path.slice(WORKSPACE.length) : path;
+  const entry = await entryAt(store, await treeOf(store, commit), inside);
   if (entry === null || (entry.mode !== '100644' && entry.mode !== '100755')) return null;
   return { path, blob: entry.oid, text: Buffer.from(await store.readBlob(entry.oid)).toString('utf8') };
 }
-

@@ -1,4 +1,5 @@
 /** Ends of a run that are not a landing as done: another attempt, failed, a person's answer, a release, or fenced. */
+import { isPinnedRun } from './pin.ts';
 import type { Ending, Run, SpawnRecord } from '../../model/run.ts';
 import { releaseMember } from '../claim.ts';
 import type { Member } from '../publish.ts';
@@ -35,14 +36,14 @@ export async function endingMember(shop: Workshop, run: Run): Promise<Member<unk
   const { ending } = run;
   if (ending === null) return null;
   await stopSpawn(shop, run, 'asked');
-  const kept = await pushWip(shop, run);
-  if (kept === null) return null;
+  // What was approved is kept by the claim chain itself.
+  if (!isPinnedRun(run) && (await pushWip(shop, run)) === null) return null;
   const { node, reader } = shop;
   if (ending.kind === 'failed') return landMember(node, reader, landingOf(shop, { ...run, report: failedReport(run, ending.reason) }, 'failed'));
   const reason = ending.kind === 'input' ? ending.question : ending.reason;
   return releaseMember(node, reader, {
     task: run.task, tip: run.claim, reason,
-    kind: ending.kind === 'input' ? 'input' : 'release',
+    ...(ending.kind === 'input' ? { kind: 'input' } : {}), ...(ending.kind === 'release' && ending.feedback === true ? { feedback: true } : {}),
     ...(ending.kind === 'retry' ? { spent: true, notBefore: new Date(node.clock.now().getTime() + ending.backoffMs).toISOString() } : {}),
   });
 }
@@ -60,9 +61,9 @@ export async function closeRun(shop: Workshop, run: Run): Promise<void> {
 /** The claim is somebody else's: stop the agent's tree, keep its work under stale, and let go (P4.2, P6). Null when gone. */
 export async function finishFenced(shop: Workshop, run: Run): Promise<Run | null> {
   await stopSpawn(shop, run, 'fenced');
-  if (!(await pushStale(shop, run))) return run;
+  if (!isPinnedRun(run) && !(await pushStale(shop, run))) return run;
   await closeRun(shop, run);
-  shop.say('stale work kept', { task: run.task, epoch: run.epoch });
+  if (!isPinnedRun(run)) shop.say('stale work kept', { task: run.task, epoch: run.epoch });
   return null;
 }
 

@@ -6,6 +6,7 @@ import { taskFileKind, taskStem } from '../../model/layout.ts';
 import { diffTrees, treeOf } from '../../observe/tree.ts';
 import type { PathChange } from '../../observe/tree.ts';
 import type { Landing } from '../land.ts';
+import { inProject, projectProblems, projectResult, reportWithNotes } from '../project/work.ts';
 import { spawnFiles } from '../projections.ts';
 import { scopeBreaches } from './scope.ts';
 import { captureWork } from './salvage.ts';
@@ -19,6 +20,7 @@ export async function workProblems(shop: Workshop, run: Run): Promise<{ readonly
   const kept = await saveRun(shop, { ...run, work });
   const unmet = run.criteria.filter(({ met }) => !met).map(({ text, evidence }) => `Not met: ${text} (${evidence})`);
   if (work === null) return { run: kept, problems: unmet };
+  if (inProject(run)) return { run: kept, problems: [...(await projectProblems(shop, { ...run, role: shop.agent(run.agent)?.role ?? 'worker', config: shop.config() }, work.tree)), ...unmet] };
   const changes = await diffTrees(shop.node.store, await treeOf(shop.node.store, run.base), work.tree);
   const role = shop.agent(run.agent)?.role ?? 'worker';
   return { run: kept, problems: [...scopeBreaches(changes, role, run.agent, shop.config()), ...usedIds(shop, changes), ...unmet] };
@@ -35,9 +37,9 @@ export function landingOf(shop: Workshop, run: Run, outcome: 'done' | 'failed'):
   const agent = shop.agent(run.agent);
   return {
     task: run.task, title: shop.fleet().tasks.get(run.task)?.title ?? run.task, path: run.path, instruction: run.instruction, tip: run.claim, agent: run.agent,
-    work: outcome === 'failed' || run.work === null ? null : { base: run.base, tree: run.work.tree, head: run.work.head },
-    verifiedOn: shop.config().landing.verify === 'merged' && run.verify !== null && outcome === 'done' ? (run.verifiedOn ?? run.base) : null,
-    result: resultOf(shop, run, outcome), report: run.report, files: spawnFiles(shop.node, run),
+    work: outcome === 'failed' || run.work === null || inProject(run) ? null : { base: run.base, tree: run.work.tree, head: run.work.head },
+    verifiedOn: shop.config().landing.verify === 'merged' && run.verify !== null && outcome === 'done' && !inProject(run) ? (run.verifiedOn ?? run.base) : null,
+    result: resultOf(shop, run, outcome), report: reportWithNotes(run), files: spawnFiles(shop.node, run),
     roster: { id: run.agent, role: agent?.role ?? 'worker', provider: run.provider, capabilities: agent?.capabilities ?? [] },
   };
 }
@@ -46,7 +48,7 @@ function resultOf({ node }: Workshop, run: Run, outcome: 'done' | 'failed'): Omi
   return {
     task: run.task, outcome, epoch: run.epoch, attempts: run.attempt, agent: run.agent, node: node.identity.node,
     provider: run.provider, model: run.model, started: run.startedAt, ended: node.clock.now().toISOString(),
-    usage: run.usage, costUsd: run.costUsd, commits: run.work?.head === null || run.work === null ? [] : [run.work.head],
-    criteria: run.criteria, verify: run.verify, spawns: run.spawns.map(({ id }) => id),
+    usage: run.usage, costUsd: run.costUsd, commits: run.project?.commits ?? (run.work?.head === null || run.work === null ? [] : [run.work.head]),
+    criteria: run.criteria, verify: run.verify, spawns: run.spawns.map(({ id }) => id), ...projectResult(run),
   };
 }

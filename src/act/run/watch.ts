@@ -1,9 +1,11 @@
 /** working and verifying: reading how a supervised process ended, and what that means for the run. */
 import { backoffMs } from '../../model/run.ts';
 import { mergedName, worktreeName } from '../../model/run.ts';
+import { isPinnedRun } from './pin.ts';
 import type { Run } from '../../model/run.ts';
 import { treeOf } from '../../observe/tree.ts';
 import { sameCode } from '../agreement.ts';
+import { afresh, contextSource, inProject } from '../project/work.ts';
 import type { Script } from '../../model/task.ts';
 import type { SpawnEnd, SpawnReport } from '../../ports/provider.ts';
 import type { ProcessIdentity, SpawnStatus } from '../../ports/process.ts';
@@ -11,6 +13,7 @@ import { runScript } from './script.ts';
 import { readTexts } from './context.ts';
 import { endAttempt, endRun, spawnRecord } from './end.ts';
 import { workProblems } from './landing.ts';
+import { pushWip } from './salvage.ts';
 import { spawnRequest } from './start.ts';
 import { saveRun } from './workshop.ts';
 import type { Workshop } from './workshop.ts';
@@ -43,7 +46,7 @@ async function readReport(shop: Workshop, run: Run, end: SpawnEnd): Promise<Spaw
   if (task === undefined || provider === undefined) {
     return { ok: false, failure: 'refused', report: '', criteria: [], usage: null, costUsd: null, session: null, retryable: true };
   }
-  const texts = await readTexts(shop.node.store, { ...task, blob: run.instruction }, run.base);
+  const texts = await readTexts(shop.node.store, { ...task, blob: run.instruction }, run.base, await contextSource(shop, run));
   const scratch = shop.scratch(run.spawn);
   return provider.interpret(spawnRequest(shop, run, task, texts), end, (name) => shop.node.supervisor.readFile(scratch, name));
 }
@@ -73,12 +76,13 @@ async function judgeWork(shop: Workshop, run: Run): Promise<Run> {
 /** An agent gets one more turn to mend what was found; a runbook gets none, it would only repeat itself. */
 function anotherTurn(shop: Workshop, run: Run, feedback: string): Promise<Run> {
   const conversational = shop.providers.get(run.provider)?.conversational === true;
+  if (conversational && run.turns === 0) shop.say('another turn', { task: run.task, agent: run.agent, epoch: run.epoch, reason: feedback.split('\n')[0] });
   if (conversational && run.turns === 0) return saveRun(shop, { ...run, phase: 'preparing', turns: 1, feedback, work: null });
   return endAttempt(shop, run, feedback, { retryable: conversational, backoffMs: backoffMs(run.attempt) });
 }
 
 /** `verify` is run by the node, not by the agent (DESIGN 6), and under the same supervision. */
-async function startVerify(shop: Workshop, run: Run, script: Script, worktree: string): Promise<Run> {
+export async function startVerify(shop: Workshop, run: Run, script: Script, worktree: string): Promise<Run> {
   const task = shop.fleet().tasks.get(run.task);
   const verifySpawn = `${shop.node.clock.ulid()}-verify`;
   const scratch = shop.scratch(verifySpawn);
@@ -95,23 +99,24 @@ async function startVerify(shop: Workshop, run: Run, script: Script, worktree: s
  * whenever main's code has moved since it was last green. What the fleet itself writes does not count as code.
  */
 export async function verifyMerged(shop: Workshop, run: Run): Promise<Run> {
+  if (inProject(run)) return run;
   const script = shop.fleet().tasks.get(run.task)?.verify;
   const { store } = shop.node;
   const main = shop.fleet().main.commit;
-  if (shop.config().landing.verify !== 'merged' || script === undefined || run.work === null || (await sameCode(store, run.verifiedOn ?? run.base, main))) return run;
+  if ((shop.config().landing.verify !== 'merged' && !isPinnedRun(run)) || script === undefined || run.work === null || (await sameCode(store, run.verifiedOn ?? run.base, main))) return run;
   const { tree, conflicts } = await store.mergeTrees(await treeOf(store, run.base), await treeOf(store, main), run.work.tree);
-  // The landing itself finds the conflict, and has it mended.
-  if (conflicts.length > 0) return run;
+  // The landing on this very main finds the conflict, and has it mended.
+  if (conflicts.length > 0) return saveRun(shop, { ...run, verifiedOn: main });
   const { author, committer } = await store.readCommit(run.work.commit);
   const merged = await store.writeCommit({ tree, parents: [main, run.work.commit], author, committer, message: `${run.task}: merged for verify\n` });
   const worktree = await shop.worktrees.create(mergedName(run), merged);
   return startVerify(shop, { ...run, verifiedOn: main }, script, worktree);
 }
 
-/** verifying → landing when green; red goes back to the agent, or ends the attempt. */
+/** verifying → landing when green; red goes back to the agent, or ends the attempt. Approved work spends none: its verify is run again. */
 export async function watchVerify(shop: Workshop, run: Run): Promise<Run> {
   const status: SpawnStatus = await shop.node.supervisor.status(shop.scratch(run.verifySpawn));
-  if (status.state === 'lost') return endAttempt(shop, run, 'verify was killed', { retryable: true, backoffMs: 0 });
+  if (status.state === 'lost') return isPinnedRun(run) ? saveRun(shop, { ...run, phase: 'landing', verifiedOn: null }) : endAttempt(shop, run, 'verify was killed', { retryable: true, backoffMs: 0 });
   if (status.state !== 'ended') return run;
   const { end } = status;
   if (end.stopped === 'fenced') return endRun(shop, run, { kind: 'release', reason: 'the lease could not be renewed in time' });
@@ -120,7 +125,16 @@ export async function watchVerify(shop: Workshop, run: Run): Promise<Run> {
   const verified = { ...run, verify: { command: typeof script === 'string' ? script : script.join(' '), exit: end.exit ?? -1, seconds } };
   shop.say('verify ended', { task: run.task, exit: end.exit });
   if (end.exit === 0) return saveRun(shop, { ...verified, phase: 'landing' });
+  if (isPinnedRun(run)) return endRun(shop, verified, { kind: 'release', reason: `\`verify\` was red on the newest main, after the work had been approved on an older one (exit ${end.exit ?? '?'}): ${end.tail.slice(-2_000)}`, feedback: true });
+  if (run.verifiedOn !== null && run.conflicts === 0) return onNewestMain(shop, verified, `\`verify\` was red once your work was merged with the newest main (exit ${end.exit ?? end.signal ?? '?'}):\n\n${end.tail.slice(-8_000)}`);
   return anotherTurn(shop, verified, `\`verify\` was red (exit ${end.exit ?? end.signal ?? '?'}):\n\n${end.tail.slice(-8_000)}`);
+}
+
+/** What does not fit main as it is now is no fault of the work: once more from there, the work kept, as after a conflict. */
+async function onNewestMain(shop: Workshop, run: Run, feedback: string): Promise<Run> {
+  const kept = await pushWip(shop, run);
+  if (kept === null) return { ...run, phase: 'verifying' };
+  return saveRun(shop, { ...kept, phase: 'preparing', base: shop.fleet().main.commit, conflicts: 1, turns: 0, feedback, work: null, verifiedOn: null, ...afresh(run, run.verifiedOn ?? '') });
 }
 
 function addUsage(before: Run['usage'], now: Run['usage']): Run['usage'] {

@@ -7,12 +7,15 @@ import type { ChainReader } from '../../observe/chains.ts';
 import type { Provider } from '../../ports/provider.ts';
 import type { Worktrees } from '../../ports/worktrees.ts';
 import type { Node } from '../node.ts';
+import type { ProjectDesk } from '../project/site.ts';
 
 export interface Workshop {
   readonly node: Node;
   readonly reader: ChainReader;
   readonly worktrees: Worktrees;
   readonly providers: ReadonlyMap<string, Provider>;
+  /** The other repositories that tasks may work in (PROTOCOL P7). */
+  readonly projects: ProjectDesk;
   /** Folder of one spawn's files. */
   scratch(spawn: string): string;
   config(): FleetConfig;

@@ -18,7 +18,7 @@ const PROMPT_FILE = 'prompt.md';
 const RESULT_FILE = 'result.md';
 
 export interface CommandConfig {
-  /** Argument vector with {prompt_file} {result_file} {worktree} {task} {agent} {epoch}. */
+  /** Argument vector with {prompt_file} {result_file} {worktree} {task} {agent} {epoch} {model}. */
   readonly command: readonly string[];
   /** Added to the minimal environment; the place for a CLI's credentials. */
   readonly env?: Readonly<Record<string, string>>;
@@ -52,7 +52,7 @@ function prepare(request: SpawnRequest, command: readonly string[], env: Readonl
   const prompt = assemblePrompt(request, { resultFile });
   const values: Readonly<Record<string, string>> = {
     prompt_file: promptFile, result_file: resultFile, worktree: request.worktree,
-    task: request.task.id, agent: request.agent, epoch: String(request.epoch),
+    task: request.task.id, agent: request.agent, epoch: String(request.epoch), model: request.model ?? '',
   };
   return {
     // One pass, so that a value is never searched for placeholders; braces of another meaning stay.

@@ -25,8 +25,9 @@ function who({ agent, node, directory, worktree, epoch, attempt }: SpawnRequest)
   ].join('\n');
 }
 
-function feedback({ feedback: text }: SpawnRequest, nonce: string): string {
+function feedback({ feedback: text, keptWork }: SpawnRequest, nonce: string): string {
   if (text === undefined || text.trim() === '') return '';
+  if (keptWork !== true) return `# What is known from before\n\nAn earlier try at this task ended, and this was said of it. Your worktree is fresh, made from the newest main:\n\n${boundary(nonce, 'feedback', text)}`;
   return `# What was wrong with your last turn\n\nYour earlier changes are still in the worktree. Mend this:\n\n${boundary(nonce, 'feedback', text)}`;
 }
 

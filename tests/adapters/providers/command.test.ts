@@ -47,9 +47,10 @@ describe('the command provider', () => {
   });
 
   test('every placeholder is filled in once, other braces stay', () => {
-    const command = ['x', '{worktree}:{task}:{agent}:{epoch}', '{result_file}', '{"json":1}', '{unknown}', 'a{prompt_file}b'];
+    const command = ['x', '{worktree}:{task}:{agent}:{epoch}', '{result_file}', '{"json":1}', '{unknown}', 'a{prompt_file}b', '--model={model}'];
     const { argv } = createCommand('x', { command }).prepare(requestOf({ worktree: '/w/{task}' }));
-    expect(argv).toEqual(['x', '/w/{task}:add-login:worker-1:2', '/tmp/scratch/result.md', '{"json":1}', '{unknown}', 'a/tmp/scratch/prompt.mdb']);
+    expect(argv).toEqual(['x', '/w/{task}:add-login:worker-1:2', '/tmp/scratch/result.md', '{"json":1}', '{unknown}', 'a/tmp/scratch/prompt.mdb', '--model=']);
+    expect(createCommand('x', { command: ['x', '{model}'] }).prepare(requestOf({ model: 'daily' })).argv).toEqual(['x', 'daily']);
   });
 
   test('an environment of the configuration is added, and cannot say who the agent is', () => {
@@ -112,8 +113,14 @@ describe('the prompt', () => {
   });
 
   test('a second turn is told what was wrong with the first', () => {
-    expect(assemblePrompt(requestOf({ feedback: 'npm test: 2 failed' }))).toMatch(/wrong with your last turn[\s\S]*<<<[0-9a-f]{16} feedback\nnpm test: 2 failed\n>>>/);
+    expect(assemblePrompt(requestOf({ feedback: 'npm test: 2 failed', keptWork: true }))).toMatch(/wrong with your last turn[\s\S]*<<<[0-9a-f]{16} feedback\nnpm test: 2 failed\n>>>/);
     expect(assemblePrompt(requestOf())).not.toContain('last turn');
+  });
+
+  test('a fresh worktree is not said to hold what an earlier try left', () => {
+    const prompt = assemblePrompt(requestOf({ feedback: 'Maria rejected the earlier work: too red' }));
+    expect(prompt).toMatch(/What is known from before[\s\S]*fresh[\s\S]*too red\n>>>/);
+    expect(prompt).not.toContain('still in the worktree');
   });
 });
 

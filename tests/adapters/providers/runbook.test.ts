@@ -84,7 +84,7 @@ test('a service left in the background neither holds up the run nor outlives it'
 });
 
 test('a block that is cut short is named with the reason', async () => {
-  const { report, id } = await run('```sh\necho begun\n```\n```sh\nsleep 600\n```\n', 5000);
+  const { report, id } = await run('```sh\necho begun\n```\n```sh\nsleep 600\n```\n', 10_000);
   expect(report).toMatchObject({ ok: false, failure: 'timeout', retryable: true });
   expect(report.report).toContain('ended at its time limit');
   expect(report.report).toContain('Block 2 of 2: did not end');
