@@ -1,39 +1,48 @@
-/** `cambium cycle`: passes of the loop without a daemon, until nothing moves. Agents that are still at work are adopted by the next one. */
-import { join } from 'node:path';
-import { acquireDaemonLock } from '../adapters/system/daemonLock.ts';
-import { pass } from '../cycle/pass.ts';
-import { CambiumError } from '../errors.ts';
-import { nodeName, nodeOf, openClone } from '../workspace/compose.ts';
-import { openLives } from '../workspace/lives.ts';
-import { openLoop } from '../workspace/loop.ts';
+/** `cambium cycle`: what is to be done now, carried out; with `--dry-run` only told, with the reasons. */
+import type { Decision } from '../model/decision.ts';
+import { openClone } from '../workspace/compose.ts';
+import { planCycle, runCycle } from '../workspace/cycle.ts';
+import type { CycleReport, PlannedCycle } from '../workspace/cycle.ts';
+import { paint, plain, table } from './output.ts';
 import type { Answer } from './output.ts';
 
-export interface CycleOptions {
+export interface CycleCommandOptions {
   readonly node?: string | undefined;
+  /** Comma-separated. */
   readonly agents?: string | undefined;
+  readonly dryRun?: boolean | undefined;
 }
 
-const PASSES_MAX = 50;
-
-/** Exit 0 when it did something, 3 when there was nothing to do. */
-export async function cycleCommand(options: CycleOptions): Promise<Answer> {
+/** Exit 0 when something was done (or, dry, is planned), 3 when there was nothing to do. */
+export async function cycleCommand({ node, agents, dryRun }: CycleCommandOptions): Promise<Answer> {
+  const options = { node, agents: agents?.split(',').map((id) => id.trim()).filter((id) => id !== '') };
   const clone = await openClone();
-  const lock = await acquireDaemonLock(join(clone.stateDir, 'daemon'));
-  if ('heldBy' in lock) throw new CambiumError('daemon-running', 'A daemon serves this clone: it cycles by itself.', { hint: 'See `cambium status`.' });
-  const events: Record<string, unknown>[] = [];
   try {
-    const { place } = clone;
-    const { process: self, machine } = await clone.supervisor.self();
-    const lives = await openLives(clone.local, machine, self, clone.clock.ulid());
-    const node = await nodeOf(clone, nodeName(place, options.node), lives.incarnation);
-    const loop = await openLoop({ clone, node, lives, agents: options.agents?.split(',') ?? null, say: (event, fields) => void events.push({ event, ...fields }) });
-    await loop.checkout.recover();
-    let passes = 0;
-    for (let progress = true; progress && passes < PASSES_MAX; passes++) ({ progress } = await pass(loop, { fullScan: passes === 0 }));
-    const text = events.length === 0 ? 'Nothing to do.' : events.map(({ event, ...fields }) => `${String(event)}  ${Object.entries(fields).map(([key, value]) => `${key} ${String(value)}`).join('  ')}`).join('\n');
-    return { data: { events, running: [...loop.state.runs.keys()] }, text, exit: events.length === 0 && passes === 1 ? 3 : 0 };
+    return dryRun === true ? planAnswer(await planCycle(clone, options)) : cycleAnswer(await runCycle(clone, options));
   } finally {
-    await lock.release();
     await clone.close();
   }
+}
+
+function cycleAnswer({ events, running, acted }: CycleReport): Answer {
+  const line = ({ event, ...fields }: Readonly<Record<string, unknown>>): string => [String(event), ...Object.entries(fields).flatMap(([key, value]) => (value === null || value === undefined ? [] : [`${key} ${plain(String(value)).replace(/\s+/g, ' ').trim()}`]))].join('  ');
+  const text = events.length > 0 ? events.map(line).join('\n') : acted ? 'Done: see `cambium log`.' : 'Nothing to do.';
+  return { data: { events, running }, text, exit: acted ? 0 : 3 };
+}
+
+const LEFT_SHOWN = 20;
+
+function planAnswer({ node, agents, daemon, does, leaves, notes }: PlannedCycle): Answer {
+  const told = leaves.length > LEFT_SHOWN ? [`  … and ${leaves.length - LEFT_SHOWN} more; all of them with --json`] : [];
+  const lines = [
+    `Node ${paint(node, 1)}, ${agents.length === 0 ? 'no agents' : `agent${agents.length === 1 ? '' : 's'} ${agents.join(', ')}`}. ${daemon ? 'A daemon serves this clone and does this by itself.' : 'Nothing was changed: `cambium cycle` does it.'}`,
+    '', ...(does.length === 0 ? ['Nothing to do.'] : [paint('Would do', 1), rows(does)]),
+    ...(leaves.length === 0 ? [] : ['', paint('Leaves alone', 1), rows(leaves.slice(0, LEFT_SHOWN)), ...told]),
+    ...(notes.length === 0 ? [] : ['', ...notes.map((note) => `Note: ${plain(note)}`)]),
+  ];
+  return { data: { node, agents, daemon, plan: does, left: leaves, notes }, text: lines.join('\n'), exit: does.length === 0 ? 3 : 0 };
+}
+
+function rows(decisions: readonly Decision[]): string {
+  return table(decisions.map(({ kind, task, agent, reason }) => [`  ${plain(kind)}`, plain(task ?? '·'), plain(agent ?? ''), plain(reason).replace(/\s+/g, ' ')]));
 }

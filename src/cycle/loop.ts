@@ -4,6 +4,7 @@ import type { Workshop } from '../act/run/workshop.ts';
 import type { LocalAgent } from '../model/snapshot.ts';
 import type { FleetReader } from '../observe/fleet.ts';
 import type { Checkout } from '../ports/checkout.ts';
+import type { Decisions } from './decisions.ts';
 import type { LoopState } from './state.ts';
 
 export interface Loop {
@@ -12,6 +13,7 @@ export interface Loop {
   readonly checkout: Checkout;
   readonly heart: Heart;
   readonly state: LoopState;
+  readonly decisions: Decisions;
   /** Earlier lives of this clone, whose claims are given back at once (P4.1). */
   readonly pastIncarnations: readonly string[];
   agents(): readonly LocalAgent[];

@@ -4,19 +4,22 @@ import type { CheckoutView, Ingested } from '../act/checkout.ts';
 import { releaseMember } from '../act/claim.ts';
 import { healMembers } from '../act/heal.ts';
 import { settleAll } from '../act/settle.ts';
-import { claimsToProject, projectionMember } from '../act/projectClaims.ts';
+import { claimsToProject, projectionMember, strayMember } from '../act/projectClaims.ts';
 import { publish } from '../act/publish.ts';
 import type { Member, Published } from '../act/publish.ts';
 import { isIdle } from '../decide/idle.ts';
-import { decideHealing, decideReleases, deletedTasks } from '../decide/recovery.ts';
+import { OUTDATED_REVIEW, decideHealing, decideReleases, deletedTasks, outdatedReviews } from '../decide/recovery.ts';
 import { isHubAway } from '../errors.ts';
 import type { Chain } from '../model/claim.ts';
 import { taskStem } from '../model/layout.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { Situation } from '../orient/situation.ts';
 import { beatIfDue } from './beat.ts';
+import { heedEdits } from './edited.ts';
 import { claimMore } from './claiming.ts';
+import { tidyUp } from './janitor.ts';
 import type { Loop } from './loop.ts';
+import { pledgesOf } from './decisions.ts';
 import { observe, reread, situationOf, snapshot } from './observe.ts';
 import { fenceLostRuns, keepWip, runMembers, settleRuns, stepRuns } from './runs.ts';
 
@@ -36,11 +39,13 @@ export interface PassReport {
 }
 
 export async function pass(loop: Loop, options: PassOptions): Promise<PassReport> {
+  loop.decisions.begin();
   doubtAfterJump(loop);
   const unanswered = await settlePast(loop);
   const fleet = await observeOrStayOffline(loop);
   if (fleet === null) return offlinePass(loop);
   await fenceLostRuns(loop, fleet);
+  await heedEdits(loop, fleet);
   await beatIfDue(loop);
   const stepped = await stepRuns(loop);
   // Nothing is built anew while an earlier push may still land (P2.3).
@@ -51,8 +56,10 @@ export async function pass(loop: Loop, options: PassOptions): Promise<PassReport
   await beatIfDue(loop);
   const started = await stepRuns(loop);
   await keepWip(loop, fleet.config.timings.heartbeatMs);
+  const busy = stepped || said.moved || claimed || started;
+  const tidied = !busy && (await tidyUp(loop));
   const synced = await advanceCheckout(loop, said.published);
-  return report(loop, { progress: stepped || said.moved || claimed || started || synced, settled: isSettled(loop) });
+  return report(loop, { progress: busy || tidied || synced, settled: isSettled(loop) });
 }
 
 /** A jump between wall and boot clock (a restored snapshot, a moved machine) makes every lease doubtful until reconfirmed (P4.5). */
@@ -114,6 +121,7 @@ async function publishAll(loop: Loop, fleet: Fleet, options: PassOptions): Promi
   const patienceMs = Math.min(15_000, fleet.config.timings.ttlMs / 12);
   const ends = await publish<unknown>(shop.node, members, { trustKnown: true, patienceMs });
   if ([...ends.values()].some(({ state: end }) => end === 'refused-by-policy')) state.mainRefusedUntilMs = shop.node.clock.bootMs() + MAIN_REFUSED_MS;
+  loop.decisions.settle(ends, [...state.differing.keys()]);
   const settled = await settleRuns(loop, ends);
   const now = shop.node.mirror.known();
   return { moved: settled || now.main !== before.main || now.refs !== before.refs, published: await settleCheckout(loop, ends) };
@@ -141,13 +149,19 @@ async function membersOf(loop: Loop, fleet: Fleet): Promise<Member<unknown>[]> {
   state.unlandedBefore = fleet.unlanded;
   state.openEndsBefore = situation.openEnds;
   state.deletedBefore = deletedTasks(fleet);
-  const releases = decideReleases(seen).map(({ task, reason }) => releaseMember(node, reader, { task, tip: (fleet.chains.get(task) as Chain).tip, reason }));
+  const given = [...decideReleases(seen), ...outdatedReviews(fleet).map((task) => ({ task, reason: OUTDATED_REVIEW, feedback: true }))];
+  const releases = new Map(given.map((release): [string, Member<unknown>] => [release.task, releaseMember(node, reader, { ...release, tip: (fleet.chains.get(release.task) as Chain).tip })]));
+  loop.decisions.pledge(pledgesOf(fleet, given, healing));
   const runs = await runMembers(loop);
-  if (node.clock.bootMs() < state.mainRefusedUntilMs) return [...releases, ...runs];
+  if (node.clock.bootMs() < state.mainRefusedUntilMs) return [...releases.values(), ...runs.values()];
   const checkout = await checkoutMembers(node, reader, loop.checkout, unrescued(loop), fleet.main.commit);
   const cancelled = new Set(state.checkout.cancels.map((path) => taskStem(path)));
   const heals = await healMembers(node, reader, fleet, { ...healing, cancel: healing.cancel.filter((task) => !cancelled.has(task)) });
-  const members = [...checkout, ...heals, ...releases, ...runs];
+  const strays = fleet.strays.length === 0 ? [] : [strayMember(node, fleet.strays) as Member<unknown>];
+  // A push moves a claim once: where it is ended or mended, what its owner has to say waits for what comes of that.
+  const ended = new Set([...checkout, ...heals].map(({ key }) => /^(?:cancel|reopen|repair):(.+)$/.exec(key)?.[1]));
+  const others = [...releases, ...runs].filter(([task]) => !ended.has(task)).map(([, member]) => member);
+  const members = [...checkout, ...heals, ...others, ...strays];
   const { all, due, seen: differing } = claimsToProject(fleet, node.identity, state.differing, node.clock.bootMs());
   state.differing = differing;
   // A node that ends tells at once what it has given back.

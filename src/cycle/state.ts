@@ -3,6 +3,8 @@ import type { SeenDiffering } from '../act/projectClaims.ts';
 import type { CheckoutView } from '../act/checkout.ts';
 import { NO_CHECKOUT } from '../act/checkout.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
+import { freshJanitor } from './janitorState.ts';
+import type { JanitorState } from './janitorState.ts';
 import type { LeaseWatches } from '../model/lease.ts';
 import type { Run } from '../model/run.ts';
 import type { Fleet } from '../model/snapshot.ts';
@@ -46,12 +48,13 @@ export interface LoopState {
   /** Wall minus boot clock at the last pass. */
   clockOffsetMs: number | null;
   offline: string | null;
+  janitor: JanitorState;
 }
 
 export function freshState(fetchMs: number): LoopState {
   return {
     fleet: null, leases: new Map(), unlandedBefore: new Set(), openEndsBefore: new Set(), deletedBefore: new Set(), doubtful: new Set(), mainRefusedUntilMs: 0, heldOff: new Map(), runs: new Map(), renewed: new Map(), beaten: null,
-    nextBeatMs: 0, fetchPeriodMs: fetchMs, checkout: NO_CHECKOUT, skipped: new Map(), rescued: new Set(), parked: new Map(), claiming: true, differing: new Map(), givenBack: new Map(), oriented: null, touched: true, watched: false, clockOffsetMs: null, offline: null,
+    nextBeatMs: 0, fetchPeriodMs: fetchMs, checkout: NO_CHECKOUT, skipped: new Map(), rescued: new Set(), parked: new Map(), claiming: true, differing: new Map(), givenBack: new Map(), oriented: null, touched: true, watched: false, clockOffsetMs: null, offline: null, janitor: freshJanitor(),
   };
 }
 

@@ -1,24 +1,16 @@
 /** Which ready tasks this node's free agents claim now (PROTOCOL P3). Pure. */
 import { fnv1a } from '../model/hash.ts';
-import type { Task } from '../model/task.ts';
 import type { LocalAgent, Snapshot } from '../model/snapshot.ts';
+import { misfit } from '../orient/fit.ts';
 import type { Situation, TaskSituation } from '../orient/situation.ts';
+
+export { misfit } from '../orient/fit.ts';
 
 export interface ClaimDecision {
   readonly task: TaskSituation;
   readonly agent: LocalAgent;
-}
-
-/** Null when the agent may take the task, else why not. */
-export function misfit(agent: LocalAgent, task: Task, defaultProvider: string): string | null {
-  if (task.assignedTo !== undefined && task.assignedTo !== agent.id) return `it is assigned to ${task.assignedTo}`;
-  const role = task.role ?? 'worker';
-  if (task.assignedTo === undefined && role !== agent.role) return `it needs the role ${role}`;
-  const lacking = task.requires.filter((capability) => !agent.capabilities.includes(capability));
-  if (lacking.length > 0) return `it requires ${lacking.join(', ')}`;
-  const provider = task.provider ?? agent.provider ?? defaultProvider;
-  // A runbook executes what it reads, so it never runs a task that was meant for another provider (DESIGN 9).
-  return provider === agent.provider ? null : `it asks for the provider ${provider}`;
+  /** Why this task for this agent, in words. */
+  readonly reason: string;
 }
 
 /**
@@ -37,10 +29,11 @@ export function decideClaims(snapshot: Snapshot, situation: Situation): readonly
   const decisions: ClaimDecision[] = [];
   for (const agent of free) {
     const fitting = situation.ready.filter((task) => !taken.has(task.task.id) && !running.has(task.task.id) && misfit(agent, task.task, fleet.config.defaults.provider) === null);
-    const [choice] = spread(fitting, `${self.node}/${agent.id}`, Math.max(2, fleet.nodes.size));
+    const claimant = `${self.node}/${agent.id}`;
+    const [choice] = spread(fitting, claimant, Math.max(2, fleet.nodes.size));
     if (choice === undefined) continue;
     taken.add(choice.task.id);
-    decisions.push({ task: choice, agent });
+    decisions.push({ task: choice, agent, reason: choiceReason(choice, fitting, agent, claimant) });
   }
   return decisions;
 }
@@ -52,5 +45,26 @@ export function spread(tasks: readonly TaskSituation[], claimant: string, claima
   const top = tasks[0];
   if (top === undefined) return [];
   const window = tasks.slice(0, WINDOW_PER_CLAIMANT * claimants).filter(({ task }) => task.priority === top.task.priority);
-  return window.map((task) => ({ task, hash: fnv1a(`${claimant}/${task.task.id}`) })).toSorted((a, b) => a.hash - b.hash).map(({ task }) => task);
+  return window.map((task) => ({ task, hash: spreadHash(claimant, task) })).toSorted((a, b) => a.hash - b.hash).map(({ task }) => task);
+}
+
+const spreadHash = (claimant: string, { task }: TaskSituation): number => fnv1a(`${claimant}/${task.id}`);
+
+/** What of the choice a person can check: urgency, age, how many there were, and the hash that spread them. */
+export function choiceReason(choice: TaskSituation, fitting: readonly TaskSituation[], agent: LocalAgent, claimant: string): string {
+  const { priority, assignedTo } = choice.task;
+  const urgency = `${assignedTo === undefined ? '' : `assigned to ${agent.id}, `}priority ${priority}`;
+  if (fitting.length === 1) return `${urgency}, the only ready task that fits ${agent.id}`;
+  const equals = fitting.filter(({ task }) => task.priority === priority);
+  if (equals.length === 1) return `${urgency}, the most urgent of ${fitting.length} ready that fit ${agent.id}`;
+  const hash = spreadHash(claimant, choice).toString(16).padStart(8, '0');
+  return `${urgency}, ${ordinal(equals.indexOf(choice))}oldest of ${equals.length} equally urgent that fit ${agent.id} (spread hash ${hash})`;
+}
+
+/** Of the first nothing is said: it is simply the oldest. */
+function ordinal(at: number): string {
+  const number = at + 1;
+  if (number === 1) return '';
+  const ending = number % 100 >= 11 && number % 100 <= 13 ? 'th' : (['th', 'st', 'nd', 'rd'][number % 10] ?? 'th');
+  return `${number}${ending} `;
 }

@@ -10,11 +10,11 @@ import { misfit } from './claims.ts';
  * the short back-off after a failed attempt.
  */
 export function isIdle(snapshot: Snapshot, situation: Situation): boolean {
-  if (snapshot.runs.length > 0) return false;
+  if (snapshot.runs.length > 0 || situation.approved.length > 0) return false;
   // The common case by far, and the cheap one: something is ready for an agent of ours.
   if (situation.ready.some((task) => couldRun(snapshot, task))) return false;
   const live = new Set([...situation.tasks.values()].filter((task) => isMoving(task, snapshot.now)).map(({ task }) => task.id));
-  return [...situation.tasks.values()].every((task) => !couldRun(snapshot, task) || !(live.has(task.task.id) || waitsForMoving(situation, task, live)));
+  return [...situation.tasks.values()].every((task) => !couldRun(snapshot, task) || !(live.has(task.task.id) || waitsForMoving(snapshot, situation, task, live)));
 }
 
 function couldRun({ self, fleet }: Snapshot, task: TaskSituation): boolean {
@@ -29,11 +29,11 @@ function isMoving({ state, task, chain, result }: TaskSituation, now: string): b
 }
 
 /** Blocked, and every dependency that is not done may still become so. */
-function waitsForMoving(situation: Situation, task: TaskSituation, live: ReadonlySet<string>, seen: ReadonlySet<string> = new Set()): boolean {
+function waitsForMoving({ fleet }: Pick<Snapshot, 'fleet'>, situation: Situation, task: TaskSituation, live: ReadonlySet<string>, seen: ReadonlySet<string> = new Set()): boolean {
   if (task.state !== 'blocked' || seen.has(task.task.id) || task.task.dependsOn.length === 0) return false;
   return task.task.dependsOn.every((id) => {
     const dependency = situation.tasks.get(id);
-    if (dependency === undefined) return false;
-    return dependency.state === 'done' || live.has(id) || waitsForMoving(situation, dependency, live, new Set([...seen, task.task.id]));
+    if (dependency === undefined) return fleet.archived.get(id)?.outcome === 'done';
+    return dependency.state === 'done' || live.has(id) || waitsForMoving({ fleet }, situation, dependency, live, new Set([...seen, task.task.id]));
   });
 }

@@ -9,7 +9,7 @@ export function agentsOf(config: FleetConfig, node: string, asked: readonly stri
 }
 
 export function agentNamed(config: FleetConfig, id: string): LocalAgent {
-  const agent = config.agents[id];
+  const agent = Object.hasOwn(config.agents, id) ? config.agents[id] : undefined;
   return {
     id, role: agent?.role ?? 'worker', capabilities: agent?.capabilities ?? [],
     provider: agent?.provider ?? config.defaults.provider, model: agent?.model ?? null,

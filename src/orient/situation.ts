@@ -4,6 +4,7 @@ import type { Chain } from '../model/claim.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { Task, TaskResult } from '../model/task.ts';
+import { compareVersions } from '../model/version.ts';
 import { orientDependencies } from './dependencies.ts';
 
 export type TaskState = 'ready' | 'blocked' | 'waiting' | 'held' | 'input' | 'review' | 'done' | 'failed' | 'cancelled';
@@ -26,23 +27,26 @@ export interface Situation {
   readonly tasks: ReadonlyMap<TaskId, TaskSituation>;
   /** By priority, then age, then id. */
   readonly ready: readonly TaskSituation[];
+  /** Approved work that any node may land (PROTOCOL P6). */
+  readonly approved: readonly TaskSituation[];
   /** Results on main whose chain is still open at that epoch: to be repaired (P5.3). */
   readonly openEnds: ReadonlySet<TaskId>;
 }
 
 /** `now` is a UTC ISO time: `not_before` is a person's wish, so the wall clock serves. */
 export function orient(fleet: Fleet, now: string): Situation {
-  const blocks = orientDependencies(fleet.tasks, fleet.results);
+  const blocks = orientDependencies(fleet.tasks, endedTasks(fleet));
   const tasks = new Map<TaskId, TaskSituation>();
   const openEnds = new Set<TaskId>();
   for (const task of fleet.tasks.values()) {
     const situation = orientTask(fleet, task, blocks.get(task.id) ?? 'met', now);
     tasks.set(task.id, situation);
-    if (!fleet.unreadable.has(task.id) && isOpenEnd(situation, fleet.unlanded.has(task.id))) openEnds.add(task.id);
+    if (!fleet.unreadable.has(task.id) && (fleet.reopened.has(task.id) || isOpenEnd(situation, fleet.unlanded.has(task.id)))) openEnds.add(task.id);
   }
   const ready = [...tasks.values()].filter(({ state }) => state === 'ready').toSorted(byUrgency);
   const dues = [...tasks.values()].flatMap(({ due }) => (due === undefined ? [] : [due])).toSorted();
-  return { tasks, ready, openEnds, nextDue: dues[0] ?? null };
+  const approved = [...tasks.values()].filter(({ chain, result }) => result === undefined && chainState(chain) === 'approved');
+  return { tasks, ready, approved, openEnds, nextDue: dues[0] ?? null };
 }
 
 function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: string; readonly mend: string }, now: string): TaskSituation {
@@ -51,30 +55,41 @@ function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: 
   const facts = { task, chain, result, since: fleet.since.get(task.id) ?? 0 };
   if (result !== undefined) return { ...facts, state: result.outcome, reasons: [] };
   if (fleet.unreadable.has(task.id)) return { ...facts, state: 'blocked', reasons: ['its claim chain or its result file cannot be read', 'See what `cambium status` says of it.'] };
+  if (fleet.reopened.has(task.id)) return { ...facts, state: 'blocked', reasons: ['it was taken out of the archive and its claim chain is not there yet', 'A running node mends it: start one with `cambium up`.'] };
   const state = chainState(chain);
-  if (state !== 'open') return { ...facts, ...heldSituation(state, chain as Chain) };
+  if (state !== 'open') return { ...facts, ...heldSituation(state, chain as Chain, task.review) };
   if (block !== 'met') return { ...facts, state: 'blocked', reasons: [block.reason, block.mend] };
   const waits = [task.notBefore, chain?.record.kind === 'release' ? chain.record.not_before : undefined].filter((time): time is string => time !== undefined && time > now);
   const due = waits.toSorted().at(-1);
   if (due !== undefined) return { ...facts, state: 'waiting', due, reasons: [`not before ${due.slice(0, 19)}Z${releaseReason(chain)}`] };
   const max = task.maxAttempts ?? fleet.config.defaults.maxAttempts;
   if (attemptsUsed(chain) >= max) return { ...facts, state: 'blocked', reasons: [`all ${max} attempts are used up`, `Start over with \`cambium task retry ${task.id}\`.`] };
-  const later = unsupported(task);
-  if (later !== null) return { ...facts, state: 'blocked', reasons: [`this version does not know \`${later}\``, `Take ${later} out of ${task.path}, or upgrade cambium.`] };
+  const broken = unkeepable(fleet, task);
+  if (broken !== null) return { ...facts, state: 'blocked', reasons: broken };
   const missing = fleet.missingContext.get(task.id) ?? [];
   if (missing.length > 0) return { ...facts, state: 'blocked', reasons: [`context file ${missing.join(', ')} is not in the tree`, `Add it, or take it out of context_files in ${task.path}.`] };
   return { ...facts, state: 'ready', reasons: [] };
 }
 
-/** Front matter whose promise this version cannot keep: running the task all the same would break it. */
-function unsupported({ review, project }: Task): string | null {
-  return review !== undefined ? 'review' : project !== undefined ? 'project' : null;
+/** The first version that knows review and projects: an older node would take such a task over and land it as any other. */
+const REVIEW_SINCE = '0.2.0';
+
+/** Why running the task would break what it was promised, and the mend; null when nothing would. */
+function unkeepable(fleet: Fleet, { path, review, project }: Task): readonly [string, string] | null {
+  if (project !== undefined && !Object.hasOwn(fleet.config.projects, project)) return [`cambium.yaml names no project ${project}`, `Add it there: \`projects: { ${project}: { url: … } }\`, or correct \`project\` in ${path}.`];
+  if (project !== undefined && review !== undefined) return ['`review` judges work in the workspace, and this task works in a project', `Take \`review\` out of ${path}, and set \`return: review\` for the project ${project}.`];
+  if (review === undefined && project === undefined) return null;
+  const old = [...fleet.nodes].find(([, { heartbeat }]) => heartbeat !== null && compareVersions(heartbeat.record.version, REVIEW_SINCE) < 0);
+  if (old === undefined) return null;
+  const [node, { heartbeat }] = old;
+  return [`the node ${node} runs cambium ${heartbeat?.record.version}, which does not know ${review === undefined ? 'projects' : 'review'}`, `Upgrade it; if it is gone for good, delete its ref on the hub: refs/cambium/nodes/${node}.`];
 }
 
-function heldSituation(state: ReturnType<typeof chainState>, chain: Chain): Pick<TaskSituation, 'state' | 'reasons'> {
+function heldSituation(state: ReturnType<typeof chainState>, chain: Chain, reviewer: string | undefined): Pick<TaskSituation, 'state' | 'reasons'> {
   const { agent, node, question, reason, task } = chain.record;
   if (state === 'waiting') return { state: 'input', reasons: [String(question ?? reason ?? 'it waits for a person'), `Give it back to the fleet with \`cambium task release ${task}\`.`] };
-  if (state === 'review' || state === 'approved') return { state: 'review', reasons: [`waits for ${state === 'review' ? 'approval' : 'landing'}`] };
+  if (state === 'approved') return { state: 'review', reasons: [`approved${chain.record.by === undefined ? '' : ` by ${chain.record.by}`}: the next node lands it`] };
+  if (state === 'review') return { state: 'review', reasons: [`waits for ${reviewer === undefined || reviewer === 'human' ? 'a person' : reviewer} to review ${chain.record.commit?.slice(0, 10) ?? 'it'}`, `Look at it with \`cambium show ${task}\`, then \`cambium task approve ${task}\` or \`cambium task reject ${task} --why "…"\`.`] };
   if (state === 'held') return { state: 'held', reasons: [`${agent ?? '?'} on ${node ?? '?'}`] };
   // The chain has ended and main does not show it yet: a torn read, or a half-applied push about to be healed.
   return { state: state as 'done' | 'failed' | 'cancelled', reasons: ['its result is not on main yet'] };
@@ -96,14 +111,19 @@ export function byUrgency(a: TaskSituation, b: TaskSituation): number {
   return a.task.priority - b.task.priority || a.since - b.since || (a.task.id < b.task.id ? -1 : 1);
 }
 
+/** Results by task, those of archived dependencies included. */
+export function endedTasks({ results, archived }: Fleet): ReadonlyMap<TaskId, TaskResult> {
+  return archived.size === 0 ? results : new Map([...archived, ...results]);
+}
+
 /** After a win, on a main fetched after it (PROTOCOL P3): why the claim must be given back, or null. */
 export function claimProblem(fleet: Fleet, claimed: Pick<Task, 'id' | 'blob'>): string | null {
   const task = fleet.tasks.get(claimed.id);
   if (task === undefined) return 'the instruction file is gone';
   if (task.blob !== claimed.blob) return 'the instruction changed before the claim was won';
   if (fleet.results.has(task.id)) return 'it has a result already';
-  const block = orientDependencies(fleet.tasks, fleet.results).get(task.id) ?? 'met';
+  const block = orientDependencies(fleet.tasks, endedTasks(fleet)).get(task.id) ?? 'met';
   if (block !== 'met') return block.reason;
   const missing = fleet.missingContext.get(task.id) ?? [];
-  return missing.length > 0 ? `context file ${missing.join(', ')} is not in the tree` : null;
+  return missing.length > 0 ? `context file ${missing.join(', ')} is not in the tree` : (unkeepable(fleet, task)?.[0] ?? null);
 }

@@ -63,7 +63,7 @@ describe('claims', () => {
 describe('takeovers', () => {
   const lapsed: LeaseWatch = { claim: 'tip-a', heartbeat: 'beat-vm-a', sinceMs: 0, seenMs: 999_000, fetches: 30 };
   const held = (incarnation = 'life-a') => fleetOf({ tasks: [taskOf('a')], chains: [chainOf('a', 'claim', { incarnation })], more: { nodes: new Map([['vm-a', beatOf('vm-a', 'life-a', ['tip-a'])]]) } });
-  const decide = (snapshot: Snapshot): readonly (readonly [string, readonly string[]])[] => [...decideTakeovers(snapshot)];
+  const decide = (snapshot: Snapshot): readonly (readonly [string, readonly string[]])[] => [...decideTakeovers(snapshot)].map(([node, claims]) => [node, claims.map(({ task }) => task)]);
 
   test('are of lapsed claims, by their node', () => {
     expect(decide(snapshotOf(held(), { leases: new Map([['a', lapsed]]) }))).toEqual([['vm-a', ['a']]]);
@@ -133,6 +133,7 @@ describe('a node is idle', () => {
     ['something is ready', { tasks: [taskOf('a')] }],
     ['another node works on what could fall to it', { tasks: [taskOf('a')], chains: [chainOf('a', 'claim')] }],
     ['something waits for a task that another node works on', { tasks: [taskOf('a', { assignedTo: 'bob' }), taskOf('b', { dependsOn: ['a'] })], chains: [chainOf('a', 'claim')] }],
+    ['the other thing that its task waits for is done and archived', { tasks: [taskOf('a', { assignedTo: 'bob' }), taskOf('b', { dependsOn: ['a', 'old'] })], chains: [chainOf('a', 'claim')], more: { archived: new Map([['old', resultOf('old')]]) } }],
     ['a failed attempt will be made again', { tasks: [taskOf('a')], chains: [chainOf('a', 'release', { not_before: later, spent: true })] }],
     ['a landing is still to be healed', { tasks: [taskOf('a')], chains: [chainOf('a', 'done')], more: { unlanded: new Set(['a']) } }],
   ])('not while %s', (_name, fleet) => expect(idle(fleet)).toBe(false));
