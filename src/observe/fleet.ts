@@ -4,7 +4,7 @@ import { chainState, isTerminal } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { FleetConfig } from '../model/config.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
-import { CLAIMS_PREFIX, CONFIG_FILE, FLEET_REF, NODES_PREFIX, taskFileKind, taskStem } from '../model/layout.ts';
+import { CLAIMS_PREFIX, CONFIG_FILE, FLEET_REF, NODES_PREFIX, WORKSPACE, taskFileKind, taskStem } from '../model/layout.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { Quarantined, TaskResult } from '../model/task.ts';
 import type { Local } from '../ports/local.ts';
@@ -13,6 +13,7 @@ import type { TaskAges } from './ages.ts';
 import type { ChainReader } from './chains.ts';
 import { parseFleetRecord } from './fleetRecord.ts';
 import type { HubView } from './hubMirror.ts';
+import { createArchiveLook } from './archiveLook.ts';
 import { lastNamed } from './lastNamed.ts';
 import type { TaskIndex, TaskView } from './taskIndex.ts';
 import { entryAt, fileAt, treeOf } from './tree.ts';
@@ -20,6 +21,8 @@ import { entryAt, fileAt, treeOf } from './tree.ts';
 export interface FleetReader {
   /** Throws `hub-not-joined` when the hub has no main yet. */
   read(view: HubView): Promise<Fleet>;
+  /** The settings of the last reading; null before the first. */
+  config(): FleetConfig | null;
 }
 
 export interface FleetReaderOptions {
@@ -34,8 +37,10 @@ export interface FleetReaderOptions {
 export function createFleetReader({ store, chains, index, ages, local, version }: FleetReaderOptions): FleetReader {
   const readConfig = createConfigReader(store, local, version);
   const isUnlanded = createLandingCheck(store, chains);
+  const lookIntoArchive = createArchiveLook(store);
   let last: { readonly view: HubView; readonly fleet: Fleet } | null = null;
   return {
+    config: () => last?.fleet.config ?? null,
     async read(view) {
       // The mirror replaces its map only when a ref has moved.
       if (last?.view.refs === view.refs) return last.fleet;
@@ -45,13 +50,14 @@ export function createFleetReader({ store, chains, index, ages, local, version }
       const [files, { config, problems }, claims, nodes, since] = await Promise.all([
         index.read(tree), readConfig(tree), readRefs(view, CLAIMS_PREFIX, (tip) => chains.chain(tip)), readRefs(view, NODES_PREFIX, (tip) => chains.node(tip)), ages.at(commit),
       ]);
+      const archive = await lookIntoArchive(tree, files, claims.read, claims.unreadable);
       const unlanded = new Set<TaskId>();
-      for (const [task, chain] of claims.read) if (await isUnlanded(chain, files.results.get(task), commit)) unlanded.add(task);
+      for (const [task, chain] of claims.read) if (await isUnlanded(chain, files.results.get(task) ?? archive.resultOf(task, chain), commit)) unlanded.add(task);
       const projections = new Map([...files.projections].map(([task, { record }]) => [task, record]));
       const fleet: Fleet = {
-        main: { commit, tree }, config, tasks: files.tasks, results: files.results, projections,
-        quarantine: [...files.quarantine, ...problems, ...claims.problems, ...nodes.problems],
-        chains: claims.read, nodes: nodes.read, unlanded, missingContext: await missingContext(store, tree, files, claims.read), since,
+        main: { commit, tree }, config, tasks: archive.tasks, results: files.results, projections, strays: files.strays,
+        quarantine: [...files.quarantine, ...problems, ...claims.problems, ...nodes.problems, ...archive.problems],
+        chains: claims.read, nodes: nodes.read, unlanded, archived: archive.archived, reopened: archive.reopened, missingContext: await missingContext(store, tree, files, claims.read), since,
         unreadable: new Set([...claims.unreadable, ...unreadableResults(files)]),
       };
       last = { view, fleet };
@@ -60,8 +66,11 @@ export function createFleetReader({ store, chains, index, ages, local, version }
   };
 }
 
+/** What main shows of a task's end: its epoch is enough. */
+type Shown = Pick<TaskResult, 'epoch'>;
+
 /** Ended chains whose main commit main does not have. What was found landed once stays landed. */
-function createLandingCheck(store: Store, chains: ChainReader): (chain: Chain, result: TaskResult | undefined, main: Oid) => Promise<boolean> {
+function createLandingCheck(store: Store, chains: ChainReader): (chain: Chain, result: Shown | undefined, main: Oid) => Promise<boolean> {
   const landed = new Set<Oid>();
   return async (chain, result, main) => {
     if (landed.has(chain.tip)) return false;
@@ -92,8 +101,10 @@ async function missingContext(store: Store, tree: Oid, files: TaskView, claims: 
   const missing = new Map<TaskId, readonly string[]>();
   for (const task of files.tasks.values()) {
     if (task.contextFiles.length === 0 || files.results.has(task.id) || isTerminal(chainState(claims.get(task.id)))) continue;
-    const entries = await Promise.all(task.contextFiles.map((path) => entryAt(store, tree, path)));
-    const absent = task.contextFiles.filter((_, at) => entries[at]?.mode !== '100644' && entries[at]?.mode !== '100755');
+    // What stands in a project cannot be seen from here: that is looked at when the task starts.
+    const here = task.contextFiles.filter((path) => task.project === undefined || path.startsWith(WORKSPACE));
+    const entries = await Promise.all(here.map((path) => entryAt(store, tree, path.startsWith(WORKSPACE) ? path.slice(WORKSPACE.length) : path)));
+    const absent = here.filter((_, at) => entries[at]?.mode !== '100644' && entries[at]?.mode !== '100755');
     if (absent.length > 0) missing.set(task.id, absent);
   }
   return missing;

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { AgentConfig, FleetConfig, ProjectConfig, ProviderConfig, RoleScope, Timings } from '../model/config.ts';
 import { isAgentId, proposeId } from '../model/ids.ts';
 import { CONFIG_FILE } from '../model/layout.ts';
-import { judgeSchema } from './rules.ts';
+import { isOwnKey, judgeSchema, unknownKeyHint } from './rules.ts';
 import { type FleetConfigFile, fleetConfigSchema } from './schemas.ts';
 import { decodeText } from './text.ts';
 import { type Path, type Place, type ScalarKind, type YamlValue, readYaml } from './yaml.ts';
@@ -180,7 +180,7 @@ function unknownKeys(file: FleetConfigFile, yaml: YamlValue): readonly ConfigPro
   for (const [name, agent] of Object.entries(file.agents ?? {})) add(['agents', name], agent, ['role', 'node', 'provider', 'model', 'fallback', 'capabilities', 'constitution', 'sandbox', 'handle']);
   for (const [name, project] of Object.entries(file.projects ?? {})) add(['projects', name], project, ['url', 'branch', 'return', 'setup', 'copy']);
   for (const [name, provider] of Object.entries(file.providers ?? {})) add(['providers', name], provider, ['command', 'env']);
-  return groups.flatMap(([path, value, keys]) => Object.keys(value).filter((key) => !keys.includes(key)).map((key) => ({
-    ...yaml.placeOf([...path, key]), message: `The key \`${[...path, key].join('.')}\` is not known to this version; it is kept.`, hint: 'Check the spelling, or upgrade cambium.',
+  return groups.flatMap(([path, value, keys]) => Object.keys(value).filter((key) => !keys.includes(key) && !isOwnKey(key)).map((key) => ({
+    ...yaml.placeOf([...path, key]), message: `The key \`${[...path, key].join('.')}\` is not known to this version; it is kept.`, hint: unknownKeyHint(key, keys),
   })));
 }

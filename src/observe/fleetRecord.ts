@@ -24,7 +24,7 @@ const ORDER = ['schema', 'fleet', 'format', 'generation', 'branch', 'created'] a
 /** Throws CambiumError `schema-too-new` (also for a newer `format`) or `bad-file`. */
 export function parseFleetRecord(bytes: Uint8Array): FleetRecord {
   const record = readRecord(bytes, FLEET) as unknown as FleetRecord;
-  if (record.format > HUB_FORMAT) throw tooNew(FLEET, `format ${record.format}`);
+  if (record.format > HUB_FORMAT) throw tooNew({ ...FLEET, schema: `format ${HUB_FORMAT}` }, `format ${record.format}`);
   return record;
 }
 

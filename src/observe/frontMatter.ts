@@ -7,13 +7,15 @@ import matter from 'gray-matter';
 import { CambiumError } from '../errors.ts';
 import type { Quarantined } from '../model/task.ts';
 import { FRONT_MATTER_BYTES_MAX, decodeText, isQuarantined } from './text.ts';
-import { type ScalarKindOf, type YamlFault, type YamlValue, readYaml } from './yaml.ts';
+import { type Path, type Place, type ScalarKindOf, type YamlFault, type YamlValue, readYaml } from './yaml.ts';
 
 export interface FrontMatter {
   /** Top-level keys as written; empty where the block is empty or absent. */
   readonly data: Readonly<Record<string, unknown>>;
   /** Line in the file, from 1, of each top-level key. */
   readonly lines: ReadonlyMap<string, number>;
+  /** Where in the file the key or item at the path stands, or its nearest parent. */
+  readonly placeOf: (path: Path) => Place;
   /** Everything after the closing fence; the whole text where there is no front matter. */
   readonly body: string;
 }
@@ -27,7 +29,7 @@ const BLANK_RUN_MAX = 1_000;
 export function readFrontMatter(path: string, text: string, kindOf: ScalarKindOf): FrontMatter | Quarantined {
   const cut = cutFrontMatter(path, text);
   if (isQuarantined(cut)) return cut;
-  if (cut.block === null) return { data: {}, lines: new Map(), body: text };
+  if (cut.block === null) return { data: {}, lines: new Map(), placeOf: () => ({ line: 1, column: 1 }), body: text };
   const parsed = parseBlock(cut.block, kindOf);
   // Line 1 is the opening fence.
   if ('message' in parsed) return { path, line: parsed.line + 1, reason: parsed.message, mend: parsed.hint };
@@ -35,8 +37,20 @@ export function readFrontMatter(path: string, text: string, kindOf: ScalarKindOf
   if (typeof data !== 'object' || Array.isArray(data)) {
     return { path, line: 2, reason: 'The front matter is no list of `key: value` lines.', mend: 'Write one `key: value` on each line between the two `---` lines.' };
   }
-  const lines = new Map(Object.keys(data).map((key) => [key, parsed.placeOf([key]).line + 1]));
-  return { data: data as Record<string, unknown>, lines, body: cut.body };
+  const placeOf = (path: Path): Place => {
+    const { line, column } = parsed.placeOf(path);
+    return { line: line + 1, column };
+  };
+  const lines = new Map(Object.keys(data).map((key) => [key, placeOf([key]).line]));
+  return { data: data as Record<string, unknown>, lines, placeOf, body: cut.body };
+}
+
+/** Where in its line the YAML of the front matter breaks, from 1; null where nothing or something else is wrong. */
+export function yamlFaultColumn(text: string, kindOf: ScalarKindOf): number | null {
+  const cut = cutFrontMatter('', text);
+  if (isQuarantined(cut) || cut.block === null) return null;
+  const parsed = parseBlock(cut.block, kindOf);
+  return 'message' in parsed ? parsed.column : null;
 }
 
 /** The text after the front matter. Throws `bad-file` where the fences are wrong: call it for files that were accepted. */

@@ -12,17 +12,17 @@ export interface RecordKind {
 
 const DEPTH_MAX = 32;
 
-/** Keys that the rule does not know stay. Throws `schema-too-new` or `bad-file`, nothing else. */
+/** Keys that the rule does not know stay. Throws `schema-too-new` or `bad-file` (with `line` or `at` where it is known), nothing else. */
 export function readRecord(bytes: Uint8Array, kind: RecordKind): Record<string, unknown> {
   const text = decodeText(kind.name, bytes);
-  if (typeof text !== 'string') throw badRecord(kind, `${text.reason} (line ${text.line})`);
+  if (typeof text !== 'string') throw badRecord(kind, `${text.reason} (line ${text.line})`, { line: text.line });
   const value = parseJson(text, kind);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw badRecord(kind, 'It is no JSON object.');
   refuseUnsafe(value, kind);
   const record = value as Record<string, unknown>;
   if (judgeSchema(record['schema'], kind.schema) === 'too-new') throw tooNew(kind, String(record['schema']));
   const fault = kind.rule(record);
-  if (fault !== null) throw badRecord(kind, `${faultText(fault)}.`);
+  if (fault !== null) throw badRecord(kind, `${faultText(fault)}.`, { at: fault.at });
   return record;
 }
 
@@ -34,12 +34,12 @@ export function renderRecord(record: Readonly<Record<string, unknown>>, order: r
 
 export function tooNew({ name, schema }: RecordKind, found: string): CambiumError {
   return new CambiumError('schema-too-new', `${name} is written as ${found}; this version reads ${schema}.`, {
-    hint: 'Upgrade cambium on this machine.', data: { found, reads: schema },
+    hint: 'Upgrade cambium on this machine: `git pull` and `npm ci` where the workspace holds its code, else its package with npm.', data: { found, reads: schema },
   });
 }
 
-function badRecord({ name }: RecordKind, why: string): CambiumError {
-  return new CambiumError('bad-file', `${name} cannot be read: ${why}`, { hint: 'Somebody else wrote it: look at the commit with `git show`.' });
+function badRecord({ name }: RecordKind, why: string, data: Readonly<Record<string, unknown>> = {}): CambiumError {
+  return new CambiumError('bad-file', `${name} cannot be read: ${why}`, { hint: 'Somebody else wrote it: look at the commit with `git show`.', data });
 }
 
 function parseJson(text: string, kind: RecordKind): unknown {

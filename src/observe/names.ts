@@ -26,7 +26,7 @@ function isHidden(path: string): boolean {
 }
 
 /** A symlink leads out of the tree, a submodule out of the repository: neither is ever followed. */
-function modeFault(path: string, mode: FileMode): Quarantined | null {
+export function modeFault(path: string, mode: FileMode): Quarantined | null {
   if (mode === '120000') return { path, line: 1, reason: 'It is a symbolic link, which is never followed.', mend: 'Replace the link by the file itself.' };
   if (mode === '160000') return { path, line: 1, reason: 'It is a submodule, which is never followed.', mend: 'Remove it; name a second repository under `projects:` in cambium.yaml.' };
   return null;

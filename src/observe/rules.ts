@@ -2,6 +2,7 @@
  * Checks of plain data, small enough for code that starts on every command (zod alone costs 55 ms there). The zod
  * schemas in schemas.ts are the source; a test holds the two to the same verdict over the hostile corpus.
  */
+import { closestWord } from '../model/closest.ts';
 import { isAgentId, isId } from '../model/ids.ts';
 
 export interface Fault {
@@ -93,4 +94,14 @@ export function judgeSchema(found: unknown, wanted: string): SchemaVerdict {
 
 export function faultText(fault: Fault): string {
   return `${fault.at.length === 0 ? 'It' : `\`${fault.at.join('.')}\``} ${fault.must}`;
+}
+
+/** `x-…` is a key of the people's own: no version will ever give it a meaning. */
+export const isOwnKey = (key: string): boolean => key.startsWith('x-');
+
+/** What to do about a key that nobody reads. */
+export function unknownKeyHint(key: string, known: readonly string[]): string {
+  const near = closestWord(key, known);
+  if (near !== null) return `Did you mean \`${near}\`?`;
+  return `Check the spelling; call it \`x-${key.toLowerCase().replace(/[^a-z0-9]+/gu, '-')}\` if it is your own.`;
 }

@@ -1,174 +1,245 @@
 /**
  * The formats of docs/formats.md as zod schemas: the source of the JSON Schemas that editors complete and check
- * with. cambium.yaml is parsed by them; the files read on every command have hand-written twins (rules.ts), held to
- * the same verdict by a test. Objects are loose: keys of a newer minor version are kept.
+ * with (schemas/). cambium.yaml is parsed by them; the files read on every command have hand-written twins (rules.ts),
+ * held to the same verdict by a test. Objects are loose: keys of a newer minor version are kept.
  */
 import { z } from 'zod';
 import { CLAIM_KINDS } from '../model/claim.ts';
-import { isAgentId, isId } from '../model/ids.ts';
-import { isArgument, isLine, isOid, isText } from './rules.ts';
-import { TIMEOUT_MINUTES_MAX, isScript, isTreePath, utcTime } from './taskFields.ts';
+import { fleetConfigSchema } from './configSchema.ts';
+import { isText } from './rules.ts';
+import { agentId, amount, argument, bareText, id, key, known, line, maybe, oid, opId, orOne, text, token, treePath, whole, word } from './schemaTerms.ts';
+import { TIMEOUT_MINUTES_MAX, isScript, utcTime } from './taskFields.ts';
 
-/** The same grammar as model/ids.ts, spelled for editors; the refinement adds what a pattern cannot say. */
-const ID_PATTERN = /^(?!\d+$)[a-z0-9](?:[a-z0-9_-]{0,61}[a-z0-9])?$/;
-
-const id = z.string().regex(ID_PATTERN).refine(isId, 'must not be a device name');
-const agentId = z.string().regex(ID_PATTERN).refine(isAgentId, 'is a reserved name');
-const oid = z.string().regex(/^[0-9a-f]{4,64}$/).refine(isOid);
-const line = z.string().refine(isLine, 'must be one line of text');
-const argument = z.string().refine(isArgument, 'must be one line of text that does not begin with `-`');
-const treePath = z.string().refine(isTreePath, 'must be a path inside the tree: relative, without `..` or `.git`');
-const whole = (min: number, max = Number.MAX_SAFE_INTEGER) => z.int().min(min).max(max);
-const amount = z.number().min(0);
-const text = z.string();
-const opId = text.min(1);
-
-const orOne = <Item extends z.ZodType>(item: Item) => z.union([z.array(item), item]).nullish();
-const maybe = <Value extends z.ZodType>(value: Value) => value.nullish();
-const known = (schema: string) => z.literal(schema);
+export { fleetConfigSchema };
+export type { FleetConfigFile } from './configSchema.ts';
 
 export const instructionSchema = z.looseObject({
-  title: maybe(line).describe('One line; else the first heading, else the file name.'),
-  priority: maybe(whole(0, 4)).describe('0 is the most urgent, 4 the least; 2 when unsaid.'),
-  assigned_to: maybe(agentId).describe('Only this agent may take the task.'),
-  role: maybe(id).describe('Only agents of this role may take it.'),
-  requires: orOne(line).describe('Capabilities the agent must have.'),
-  depends_on: orOne(id).describe('Ids of tasks that must be done first.'),
-  context_files: orOne(treePath).describe('Files handed to the agent, as they stand in the tree.'),
-  working_directory: maybe(treePath).describe('Folder of the tree where the work happens.'),
-  project: maybe(id).describe('A repository named under `projects:` in cambium.yaml.'),
-  acceptance_criteria: orOne(z.string().refine(isText)).describe('What must be true at the end.'),
-  verify: maybe(z.union([z.string(), z.array(z.string()).min(1)]).refine(isScript)).describe('A shell script, or an argument vector; run by the node.'),
-  review: maybe(z.union([z.literal('human'), agentId])).describe('Who must approve before it lands.'),
-  provider: maybe(id),
-  model: maybe(argument),
-  max_attempts: maybe(whole(1, 100)),
-  timeout_minutes: maybe(z.number().gt(0).max(TIMEOUT_MINUTES_MAX)),
-  budget_usd: maybe(amount),
-  max_turns: maybe(whole(1, 100_000)),
-  not_before: maybe(z.string().refine((value) => utcTime(value) !== null, 'must be a UTC time')),
-  parent: maybe(id),
-  labels: orOne(line),
-  estimated_minutes: maybe(amount),
+  schema: key(z.unknown().optional(), 'Format of this file', 'cambium.task/1'),
+  title: key(maybe(line), 'What the task is called, one line; the first heading, else the file\'s name, when unsaid'),
+  priority: key(maybe(whole(0, 4)), 'How urgent it is, from 0 (first) to 4 (last)', 2),
+  assigned_to: key(maybe(agentId), 'Id of the one agent that may take it; any that fits when unsaid'),
+  role: key(maybe(id), 'Role of the agents that may take it', 'worker'),
+  requires: key(orOne(line), 'Capabilities that the agent must have; none when unsaid'),
+  depends_on: key(orOne(id), 'Ids of tasks that must be done first; none when unsaid'),
+  context_files: key(orOne(treePath), 'Files that are handed to the agent, by their paths in the repository; none when unsaid'),
+  working_directory: key(maybe(treePath), 'Folder of the repository where the work happens; its top when unsaid'),
+  project: key(maybe(id), 'Repository to work in, one of `projects` in cambium.yaml; this one when unsaid'),
+  acceptance_criteria: key(orOne(z.string().refine(isText, 'must be text')), 'What must be true at the end, one sentence each; nothing more than `verify` when unsaid'),
+  verify: key(maybe(z.union([word, z.array(word).min(1)]).refine(isScript, 'must be a script, or a list of at least one word')), 'Shell script, or list of a program and its arguments, that must exit with 0 before anything lands; nothing is run when unsaid'),
+  review: key(maybe(z.union([z.literal('human'), agentId])), 'Who must approve before it lands, `human` or an agent\'s id; nobody when unsaid'),
+  provider: key(maybe(id), 'What runs it: only agents of this provider take it; the agent\'s own when unsaid'),
+  model: key(maybe(argument), 'Model that the provider is asked for; the agent\'s own when unsaid'),
+  max_attempts: key(maybe(whole(1, 100)), 'How many attempts it gets before it has failed; `defaults.max_attempts` of cambium.yaml (3) when unsaid'),
+  timeout_minutes: key(maybe(z.number().gt(0).max(TIMEOUT_MINUTES_MAX)), 'Minutes one attempt may take; `defaults.timeout_minutes` of cambium.yaml (10) when unsaid'),
+  budget_usd: key(maybe(amount), 'US dollars it may cost; no limit of its own when unsaid'),
+  max_turns: key(maybe(whole(1, 100_000)), 'Turns an agent CLI may take in one attempt; the CLI\'s own limit when unsaid'),
+  not_before: key(maybe(z.string().refine((value) => utcTime(value) !== null, 'must be a UTC time')), 'Date or time before which it waits, UTC where no zone is named; it waits for no time when unsaid'),
+  parent: key(maybe(id), 'Id of the task that this one is a part of; none when unsaid'),
+  labels: key(orOne(line), 'Words to find it by; none when unsaid'),
+  estimated_minutes: key(maybe(amount), 'Minutes its author expects it to take; nothing depends on it'),
+}).meta({ title: 'Task', description: 'Front matter of an instruction file, tasks/<id>.md. Every key may be left out.' });
+
+const usage = z.looseObject({
+  input: key(amount, 'Tokens read'), cached: key(amount, 'Tokens of these that came from the provider\'s cache'), output: key(amount, 'Tokens written'),
+}).nullable();
+
+const criteria = z.array(z.looseObject({
+  text: key(text, 'The criterion'), met: key(z.boolean(), 'Whether it is met'), evidence: key(text, 'What shows it: a command and what it printed, a file and line'),
+}));
+
+const verifyRun = z.looseObject({
+  command: key(text, 'What was run'), exit: key(z.int(), 'Its exit code'), seconds: key(amount, 'Seconds it took'),
 });
 
 export const resultSchema = z.looseObject({
-  schema: known('cambium.result/1'),
-  outcome: z.enum(['done', 'failed', 'cancelled']),
-  epoch: whole(0),
-  claim: oid.nullable(),
-  attempts: whole(0),
-  agent: agentId.nullable(),
-  node: id.nullable(),
-  provider: text.nullable(),
-  model: text.nullable(),
-  started: text.nullable(),
-  ended: text,
-  usage: z.looseObject({ input: amount, cached: amount, output: amount }).nullable(),
-  cost_usd: amount.nullable(),
-  commits: z.array(oid),
-  criteria: z.array(z.looseObject({ text, met: z.boolean(), evidence: text })),
-  verify: z.looseObject({ command: text, exit: z.int(), seconds: amount }).nullable(),
-  spawns: z.array(text),
-});
+  schema: key(known('cambium.result/1'), 'Format of this file'),
+  outcome: key(z.enum(['done', 'failed', 'cancelled']), 'How the task ended'),
+  epoch: key(whole(0), 'Number of the claim it ended under, 0 for a cancel without one'),
+  claim: key(oid.nullable(), 'Tip of the claim chain before the end, null for a cancel without a claim'),
+  attempts: key(whole(0), 'How many attempts there were'),
+  agent: key(agentId.nullable(), 'Agent that did it, null when none had it'),
+  node: key(id.nullable(), 'Node on which it ended, null when none had it'),
+  provider: key(text.nullable(), 'Provider that ran the agent, null when unknown'),
+  model: key(text.nullable(), 'Model that the provider used, null when unknown'),
+  started: key(text.nullable(), 'When the last attempt began, UTC, null when there was none'),
+  ended: key(text, 'When it ended, UTC'),
+  usage: key(usage, 'Tokens it took, null when unknown'),
+  cost_usd: key(amount.nullable(), 'What it cost in US dollars, null when unknown'),
+  commits: key(z.array(oid), 'The agent\'s own commits'),
+  criteria: key(criteria, 'The acceptance criteria as the agent judged them'),
+  verify: key(verifyRun.nullable(), 'The last run of `verify`, null when there was none'),
+  spawns: key(z.array(text), 'Ids of the spawns that worked on it'),
+  project: key(z.looseObject({
+    name: key(id, 'Name of the project in cambium.yaml'), branch: key(text, 'Branch that the work is on'), commit: key(oid, 'Commit that holds it'),
+  }).nullish(), 'Where the work of a task in another repository is, null or absent for work in this one'),
+}).meta({ title: 'Result', description: 'Front matter of tasks/<id>.result.md: how a task ended. Written by the fleet.' });
+
+export const messageSchema = z.looseObject({
+  schema: key(known('cambium.message/1'), 'Format of this file'),
+  id: key(z.string().regex(/^[0-9A-Za-z](?:[0-9A-Za-z_-]{0,62}[0-9A-Za-z])?$/, 'must be the file\'s name without `.md`'), 'Id of the message, the file\'s name without `.md`'),
+  from: key(z.string().regex(/^(?:agent|human|node):\S(?:.*\S)?$/, 'must be agent:<id>, human:<name> or node:<id>'), 'Who says it: agent:<id>, human:<name> or node:<id>'),
+  channel: key(maybe(id), 'Channel it is said in, the folder\'s name; none for a message to an inbox'),
+  to: key(maybe(z.array(agentId)), 'Agents whose inbox it is for; none for a message in a channel'),
+  mentions: key(maybe(z.array(agentId)), 'Agents that it calls; none when unsaid'),
+  kind: key(maybe(z.enum(['say', 'ack', 'system'])), 'What it is; ack and system never wake anybody', 'say'),
+  reply_to: key(maybe(word), 'Id of the message that it answers; none when unsaid'),
+  chain: key(maybe(z.array(agentId)), 'Agents woken so far on this thread of cause, none of whom is woken again; none when unsaid'),
+  hops: key(maybe(whole(0)), 'How many messages of agents led to it', 0),
+  at: key(word, 'When it was said, UTC'),
+}).meta({ title: 'Message', description: 'Front matter of a message in agents/channels/<channel>/ or agents/<agent>/inbox/.' });
 
 export const claimSchema = z.looseObject({
-  schema: known('cambium.claim/1'),
-  task: id,
-  kind: z.enum(CLAIM_KINDS),
-  epoch: whole(0),
-  attempt: whole(0),
-  agent: agentId.nullable(),
-  node: id.nullable(),
-  incarnation: text.nullable(),
-  op: opId,
-  instruction: z.looseObject({ blob: oid, commit: oid }).nullable(),
-  ttl_s: amount,
-  claimed_at: text,
-  outcome: z.enum(['done', 'failed']).optional(),
-  result: oid.optional(),
-  reason: text.optional(),
-  by: text.optional(),
-  not_before: text.optional(),
-  spent: z.boolean().optional(),
-  branch: text.optional(),
-  commit: oid.optional(),
-  question: text.optional(),
-});
+  schema: key(known('cambium.claim/1'), 'Format of this record'),
+  task: key(id, 'Id of the task'),
+  kind: key(z.enum(CLAIM_KINDS), 'What this transition does'),
+  epoch: key(whole(0), 'Fencing number: one more at each claim, 0 before the first'),
+  attempt: key(whole(0), 'Number of the attempt, 0 before the first claim'),
+  agent: key(agentId.nullable(), 'Agent that holds it, null when none does'),
+  node: key(id.nullable(), 'Node that the agent runs on, null when none does'),
+  incarnation: key(text.nullable(), 'Life of the node that the claim belongs to, null when none does'),
+  op: key(opId, 'Op-id of the push, never used twice'),
+  instruction: key(z.looseObject({ blob: key(oid, 'Object id of its text'), commit: key(oid, 'Commit of main it was read from') }).nullable(), 'Instruction file as it was when it was claimed, null when nobody claimed it'),
+  ttl_s: key(amount, 'Seconds for which the claim is honoured while its owner is silent'),
+  claimed_at: key(text, 'When it was claimed, UTC, for people'),
+  outcome: key(z.enum(['done', 'failed']).optional(), 'How it ended, in done and failed'),
+  result: key(oid.optional(), 'Commit of main that the transition came with, in done, failed, cancel and reopen'),
+  reason: key(text.optional(), 'Why it was released, cancelled or reopened, or why a daemon gave the task to this agent'),
+  by: key(text.optional(), 'Who wrote the transition, where that is not the owner'),
+  not_before: key(text.optional(), 'Time before which it is not claimed again, UTC'),
+  spent: key(z.boolean().optional(), 'Whether a release used up the attempt', false),
+  feedback: key(z.boolean().optional(), 'Whether the reason of a release is meant for whoever claims next', false),
+  branch: key(text.optional(), 'Branch that shows the work under review'),
+  commit: key(oid.optional(), 'Commit under review'),
+  question: key(text.optional(), 'What a person is asked'),
+}).meta({ title: 'Claim', description: 'claim.json: one transition of a claim chain; tasks/<id>.claim.json shows the newest of a held task.' });
 
 const heartbeatSchema = z.looseObject({
-  schema: known('cambium.node/1'), kind: z.literal('heartbeat'), nonce: text,
-  main: z.union([z.literal(''), oid]), node: id, machine: text, incarnation: text, boot_id: text, seq: whole(0), version: text,
-  claims: z.array(z.looseObject({ task: id, epoch: whole(0), claim: oid })),
-  spawns: z.array(z.looseObject({ id: text, agent: agentId })),
+  schema: key(known('cambium.node/1'), 'Format of this record'),
+  kind: key(z.literal('heartbeat'), 'A sign of life'),
+  nonce: key(text, 'Makes each record another'),
+  main: key(z.union([z.literal(''), oid]), 'Main as the node saw it last, empty before the first sight'),
+  node: key(id, 'The node'), machine: key(text, 'The machine it runs on'), incarnation: key(text, 'This life of the node'), boot_id: key(text, 'This boot of the machine'),
+  seq: key(whole(0), 'Counts the heartbeats of this life'),
+  version: key(text, 'Version of cambium it runs'),
+  claims: key(z.array(z.looseObject({ task: key(id, 'The task'), epoch: key(whole(0), 'The claim\'s epoch'), claim: key(oid, 'The claim commit') })), 'Claims that this heartbeat renews'),
+  spawns: key(z.array(z.looseObject({ id: key(text, 'The spawn'), agent: key(agentId, 'Its agent') })), 'Spawns under way'),
 });
 
 const breakSchema = z.looseObject({
-  schema: known('cambium.node/1'), kind: z.literal('break'), node: id, by: id,
-  breaks: z.array(z.looseObject({ task: id, epoch: whole(0) })), op: opId, reason: text.optional(),
+  schema: key(known('cambium.node/1'), 'Format of this record'),
+  kind: key(z.literal('break'), 'The end of claims whose owner was silent'),
+  node: key(id, 'The node whose claims are ended'), by: key(id, 'The node that ended them'),
+  breaks: key(z.array(z.looseObject({ task: key(id, 'The task'), epoch: key(whole(0), 'The epoch that is over') })), 'The claims that are ended'),
+  op: key(opId, 'Op-id of the push'), reason: key(text.optional(), 'Why'),
 });
 
-export const nodeSchema = z.discriminatedUnion('kind', [heartbeatSchema, breakSchema]);
+export const nodeSchema = z.discriminatedUnion('kind', [heartbeatSchema, breakSchema])
+  .meta({ title: 'Node', description: 'node.json on refs/cambium/nodes/<node>: a heartbeat, or a break by the node that took over.' });
 
 export const fleetRecordSchema = z.looseObject({
-  schema: known('cambium.hub/1'), fleet: argument, format: whole(1), generation: whole(1), branch: argument, created: text,
-});
+  schema: key(known('cambium.hub/1'), 'Format of this record'),
+  fleet: key(token, 'Id of the fleet'),
+  format: key(whole(1), 'Arrangement of refs and files; a reader refuses a newer one'),
+  generation: key(whole(1), 'Raised by each restore of the hub'),
+  branch: key(token, 'Branch that the fleet lives on'),
+  created: key(text, 'When the hub was made, UTC'),
+}).meta({ title: 'Fleet', description: 'fleet.json on refs/cambium/fleet: the marker without which a remote is never pushed to.' });
 
-/** `180s`, `100ms`, `10m`, `2h`. */
-const duration = z.string().regex(/^\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h)$/, 'must be a duration such as 180s, 100ms, 10m or 2h');
-const words = z.array(z.string());
-const command = z.array(z.string()).min(1).refine((argv) => isArgument(argv[0] ?? '') && argv.every((word) => !word.includes('\0')), 'must be a program and its arguments');
-const glob = z.string().refine((value) => isLine(value) && !value.startsWith('/') && !value.split('/').includes('..'), 'must be a glob over paths of the tree');
-/** `ext::` runs a command of its author's, and a leading `-` is an option of git's. */
-const gitUrl = z.string().refine((value) => isArgument(value) && !/^[a-z0-9+.-]+::/i.test(value), 'must be a git URL or path');
-const branch = z.string().refine((value) => isArgument(value) && !/[\s~^:?*[\\]|\.\.|@\{|\/\/|^\/|[/.]$|\.lock(?:\/|$)|(?:^|\/)\./.test(value), 'must be a branch name');
+export const spawnSchema = z.looseObject({
+  schema: key(known('cambium.spawn/1'), 'Format of this file'),
+  id: key(opId, 'Id of the spawn, the file\'s name without `.json`'),
+  parent: key(text.nullable(), 'Spawn that started it, null when a node did'),
+  depth: key(whole(0), 'How many spawns stand above it'),
+  agent: key(agentId, 'Agent that ran'), node: key(id, 'Node that it ran on'),
+  purpose: key(text, 'What it was for: task or verify'),
+  task: key(id.nullable(), 'Task it worked on, null when none'),
+  epoch: key(whole(0).nullable(), 'Epoch of the claim, null without a task'),
+  attempt: key(whole(0).nullable(), 'Number of the attempt, null without a task'),
+  channel: key(id.nullable(), 'Channel it answered in, null when none'),
+  messages: key(z.array(text), 'Ids of the messages that it handled'),
+  provider: key(text, 'Provider that ran it'), provider_version: key(text.nullable(), 'The provider\'s version, null when unknown'), model: key(text.nullable(), 'The model, null when unknown'),
+  session: key(text.nullable(), 'Session of the agent CLI, null when unknown'),
+  process: key(z.looseObject({
+    boot_id: key(text, 'Boot of the machine'), pid: key(whole(0), 'Process id'), start: key(amount, 'Start time of the process in the unit of its system'),
+  }).nullable(), 'Process of its supervisor, null when it never started'),
+  start: key(text, 'When it began, UTC'), end: key(text, 'When it ended, UTC'),
+  outcome: key(z.enum(['succeeded', 'failed', 'stopped', 'fenced', 'lost']), 'How it ended; lost is written by the node that took over'),
+  failure: key(text.nullable(), 'Why it failed: auth, rate_limit, overloaded, refused, denied, hung, timeout, crashed or empty; null when it did not'),
+  usage: key(usage, 'Tokens it took, null when unknown'),
+  cost_usd: key(amount.nullable(), 'What it cost in US dollars, null when unknown'),
+}).meta({ title: 'Spawn', description: 'agents/spawns/<yyyy-mm>/<dd>/<id>.json: one run of a provider. Written by the fleet, once, at its end.' });
 
-const timings = z.looseObject({
-  ttl: duration, heartbeat: duration, fetch: duration, rescan: duration, settle: duration, half_saved: duration, grace: duration, silence: duration, idle: duration,
-}).partial();
+export const rosterSchema = z.looseObject({
+  schema: key(known('cambium.roster/1'), 'Format of this file'),
+  agents: key(z.array(z.looseObject({
+    id: key(agentId, 'The agent'), role: key(id, 'Its role'), node: key(id, 'Node that it was last seen on'),
+    capabilities: key(z.array(text), 'What it can do'), provider: key(text, 'What runs it'),
+    status: key(text, 'Whether it takes part: active, or another word once it does not'),
+    joined: key(text, 'When it was first seen, UTC'), last_active: key(text, 'When a claim or result of its landed last, UTC'),
+  })), 'Who takes part, by id'),
+}).meta({ title: 'Roster', description: 'agents/roster.json: who takes part. Written by the fleet.' });
 
-const agent = z.looseObject({
-  role: id.optional(),
-  node: z.union([z.literal('*'), id]).optional(),
-  provider: id.optional(),
-  model: argument.nullish(),
-  fallback: z.array(id).optional(),
-  capabilities: z.array(line).optional(),
-  constitution: line.nullish(),
-  sandbox: id.optional(),
-  handle: z.string().refine((value) => isArgument(value) && !/[<>\s]/.test(value), 'must be a name or an e-mail address').nullish(),
-});
+export const guestSchema = z.looseObject({
+  schema: key(known('cambium.guest/1'), 'Format of this record'),
+  fleet: key(id, 'Id of the fleet that the task belongs to'),
+  task: key(id, 'Id of the task'),
+  kind: key(z.enum(['claim', 'landed']), 'Whether an epoch began here, or its work has landed'),
+  epoch: key(whole(1), 'Epoch of the claim in the fleet\'s hub'),
+  op: key(opId, 'Op-id of the push'),
+  agent: key(agentId, 'Agent that works on it'), node: key(id, 'Node that the agent runs on'),
+  claim: key(oid, 'Tip of the claim chain in the fleet\'s hub'),
+  instruction: key(oid, 'Object id of the instruction that the work follows'),
+  base: key(oid, 'Commit of the project\'s branch when the epoch began here'),
+  result: key(oid.optional(), 'Commit that holds the work, in landed'),
+  branch: key(token.optional(), 'Branch that the work was pushed to, in landed'),
+  report: key(text.optional(), 'What the agent reported, in landed'),
+  criteria: key(criteria.optional(), 'The acceptance criteria as the agent judged them, in landed'),
+  verify: key(verifyRun.nullish(), 'The last run of `verify`, null when there was none, in landed'),
+  commits: key(z.array(oid).optional(), 'The agent\'s own commits, in landed'),
+  notes: key(z.array(text).optional(), 'What else the result tells, in landed'),
+}).meta({ title: 'Guest', description: 'guest.json on refs/cambium/guests/<fleet>/<task> in a project\'s hub: who works on a task there.' });
 
-export const fleetConfigSchema = z.looseObject({
-  schema: known('cambium.fleet/1'),
-  branch: branch.optional(),
-  timings: timings.nullish(),
-  defaults: z.looseObject({ provider: id, max_attempts: whole(1, 100), timeout_minutes: z.number().gt(0).max(TIMEOUT_MINUTES_MAX) }).partial().nullish(),
-  limits: z.looseObject({ agents_per_node: whole(0, 10_000), spawn_depth: whole(0, 100), usd_per_day: amount.nullable() }).partial().nullish(),
-  roles: z.record(id, z.looseObject({ write: z.array(glob), except: z.array(glob), add: z.array(glob) }).partial()).nullish(),
-  protected: z.array(glob).nullish(),
-  agents: z.record(agentId, agent.nullable()).nullish(),
-  landing: z.looseObject({ verify: z.enum(['worktree', 'merged']), on_edit: z.enum(['rebrief', 'stop']) }).partial().nullish(),
-  archive: z.looseObject({ after_days: amount, ended_max: whole(0, 1_000_000) }).partial().nullish(),
-  commits: z.looseObject({ skip_ci: z.boolean() }).partial().nullish(),
-  projects: z.record(id, z.looseObject({ url: gitUrl, branch: branch.optional(), return: z.enum(['push', 'review', 'merge']).optional(), setup: words.optional(), copy: z.array(treePath).optional() })).nullish(),
-  providers: z.record(id, z.looseObject({ command, env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string()).optional() })).nullish(),
-  schedules: z.array(z.looseObject({ id, cron: line })).nullish(),
-});
+export const reopenedSchema = z.looseObject({
+  schema: key(known('cambium.reopened/1'), 'Format of this file'),
+  task: key(id, 'Id of the task'),
+}).meta({ title: 'Reopened', description: 'tasks/archive/…/<id>.reopened.json: a task was taken out of the archive again. Only its name is read.' });
 
-export type FleetConfigFile = z.infer<typeof fleetConfigSchema>;
-
+/** By file name: the schema, and the format whose name and major its `$id` is made of. */
 const SCHEMAS = {
-  'instruction.schema.json': instructionSchema,
-  'result.schema.json': resultSchema,
-  'claim.schema.json': claimSchema,
-  'node.schema.json': nodeSchema,
-  'fleet.schema.json': fleetRecordSchema,
-  'cambium.schema.json': fleetConfigSchema,
-} as const;
+  'cambium.schema.json': [fleetConfigSchema.meta({ title: 'cambium.yaml', description: 'The fleet\'s settings. A bad edit keeps the last good version in force.' }), 'cambium.fleet/1'],
+  'instruction.schema.json': [instructionSchema, 'cambium.task/1'],
+  'result.schema.json': [resultSchema, 'cambium.result/1'],
+  'message.schema.json': [messageSchema, 'cambium.message/1'],
+  'claim.schema.json': [claimSchema, 'cambium.claim/1'],
+  'node.schema.json': [nodeSchema, 'cambium.node/1'],
+  'fleet.schema.json': [fleetRecordSchema, 'cambium.hub/1'],
+  'spawn.schema.json': [spawnSchema, 'cambium.spawn/1'],
+  'roster.schema.json': [rosterSchema, 'cambium.roster/1'],
+  'guest.schema.json': [guestSchema, 'cambium.guest/1'],
+  'reopened.schema.json': [reopenedSchema, 'cambium.reopened/1'],
+} as const satisfies Record<string, readonly [z.ZodType, string]>;
+
+export type SchemaFile = keyof typeof SCHEMAS;
 
 /** JSON Schemas (draft 2020-12) by file name, for editors: what may be written, so keys with a default are optional. */
-export function jsonSchemas(): Readonly<Record<keyof typeof SCHEMAS, object>> {
-  const entries = Object.entries(SCHEMAS).map(([name, schema]) => [name, { title: name.replace('.schema.json', ''), ...z.toJSONSchema(schema, { io: 'input' }) }]);
-  return Object.fromEntries(entries) as Record<keyof typeof SCHEMAS, object>;
+export function jsonSchemas(): Readonly<Record<SchemaFile, object>> {
+  const entries = Object.entries(SCHEMAS).map(([name, [schema, format]]) => {
+    const { $schema, title, description, ...rest } = z.toJSONSchema(schema, { io: 'input', override: acceptBareText });
+    return [name, { $schema, $id: `urn:${format.replace(/[./]/g, ':')}`, title, description, ...rest }];
+  });
+  return Object.fromEntries(entries) as Record<SchemaFile, object>;
 }
+
+/** Those of files that people write: a workspace holds them in templates/schemas/, where its editors find them without a network. */
+export const EDITOR_SCHEMAS = ['cambium.schema.json', 'instruction.schema.json'] as const satisfies readonly SchemaFile[];
+
+/** The bytes of each file of schemas/. */
+export function schemaFiles(): ReadonlyMap<string, string> {
+  return new Map(Object.entries(jsonSchemas()).map(([name, schema]) => [name, `${JSON.stringify(schema, null, 2)}\n`]));
+}
+
+type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>['override']>;
+
+const acceptBareText: Override = ({ zodSchema, jsonSchema }) => {
+  if (jsonSchema.type === 'string' && bareText.get(zodSchema as unknown as z.ZodType) !== undefined) jsonSchema.type = ['string', 'number', 'boolean'] as unknown as 'string';
+};

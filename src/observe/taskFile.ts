@@ -42,29 +42,38 @@ export function scalarKind(path: Path): ScalarKind {
 }
 
 function firstFault(data: Readonly<Record<string, unknown>>, lines: ReadonlyMap<string, number>): Quarantined | null {
-  for (const [key, value] of Object.entries(data)) {
-    const line = lines.get(key) ?? 1;
+  const [first] = fieldFaults(data);
+  return first === undefined ? null : { path: '', line: lines.get(String(first.at[0])) ?? 1, reason: first.reason, mend: first.mend };
+}
+
+export interface FieldFault {
+  /** Where in the front matter: `['depends_on', 1]`. */
+  readonly at: Path;
+  readonly reason: string;
+  readonly mend: string;
+}
+
+/** Everything that is wrong with the keys, in their order. The door tells the first, `cambium check` all of them. */
+export function fieldFaults(data: Readonly<Record<string, unknown>>): readonly FieldFault[] {
+  return Object.entries(data).flatMap(([key, value]) => {
     if (key === 'schema' && judgeSchema(value, TASK_SCHEMA) === 'too-new') {
-      return { path: '', line, reason: `schema-too-new: ${String(value)} is newer than ${TASK_SCHEMA}.`, mend: 'Upgrade cambium on this machine.' };
+      return [{ at: [key], reason: `schema-too-new: ${String(value)} is newer than ${TASK_SCHEMA}.`, mend: 'Upgrade cambium on this machine.' }];
     }
-    const fault = fieldFault(key, value);
-    if (fault !== null) return { path: '', line, ...fault };
-  }
-  return null;
+    return valueFaults(key, value);
+  });
 }
 
 /** Null and an empty value mean "unsaid", as in a template that was not filled in. */
-function fieldFault(key: string, value: unknown): { reason: string; mend: string } | null {
+function valueFaults(key: string, value: unknown): readonly FieldFault[] {
   const field = taskField(key);
-  if (field === undefined || value === null) return null;
-  const items = field.list && !Array.isArray(value) ? [value] : value;
-  for (const [index, item] of (field.list ? (items as unknown[]) : [value]).entries()) {
+  if (field === undefined || value === null) return [];
+  const items: readonly unknown[] = field.list && Array.isArray(value) ? value : [value];
+  return items.flatMap((item, index) => {
     const fault = field.rule(item);
-    if (fault === null) continue;
+    if (fault === null) return [];
     const at = field.list && Array.isArray(value) ? [key, index, ...fault.at] : [key, ...fault.at];
-    return { reason: `${faultText({ at, must: fault.must })}.`, mend: `Write for example \`${field.example}\`.` };
-  }
-  return null;
+    return [{ at, reason: `${faultText({ at, must: fault.must })}.`, mend: `Write for example \`${field.example}\`.` }];
+  });
 }
 
 function draftOf(data: Readonly<Record<string, unknown>>, title: string | null): TaskDraft {

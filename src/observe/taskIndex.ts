@@ -17,6 +17,8 @@ export interface TaskView {
   readonly tasks: ReadonlyMap<TaskId, Task>;
   readonly results: ReadonlyMap<TaskId, TaskResult>;
   readonly projections: ReadonlyMap<TaskId, { readonly blob: Oid; readonly record: ClaimRecord }>;
+  /** Projections that stand beside no instruction file: it was moved, or deleted. */
+  readonly strays: readonly string[];
   /** Sorted by path. */
   readonly quarantine: readonly Quarantined[];
 }
@@ -36,7 +38,7 @@ export interface TaskIndex {
 const CACHE_VERSION = 1;
 const BATCH = 256;
 const FOLDERS_DEEP_MAX = 16;
-const EMPTY: TaskView = { tasks: new Map(), results: new Map(), projections: new Map(), quarantine: [] };
+const EMPTY: TaskView = { tasks: new Map(), results: new Map(), projections: new Map(), strays: [], quarantine: [] };
 
 type Known = Exclude<TaskFileKind, 'none'>;
 /** Of a blob, by kind: a fault's path is empty, a task or result stands where it was first seen. */
@@ -191,7 +193,9 @@ function buildView(files: readonly Placed[], verdicts: ReadonlyMap<string, Verdi
     else if ((verdict as SeenClaim).record.task === id) projections.set(id, { blob: oid, record: (verdict as SeenClaim).record });
     else quarantine.push({ path, line: 1, reason: `It speaks of the task ${(verdict as SeenClaim).record.task}.`, mend: 'Delete the file: the fleet writes this projection anew.' });
   }
-  return { tasks, results, projections, quarantine: quarantine.toSorted((a, b) => (a.path < b.path ? -1 : 1)) };
+  const instructions = new Set(files.map(({ entry }) => entry.path));
+  const strays = named.filter(({ kind, entry }) => kind === 'claim' && !instructions.has(entry.path.replace(/\.claim\.json$/, '.md'))).map(({ entry }) => entry.path);
+  return { tasks, results, projections, strays, quarantine: quarantine.toSorted((a, b) => (a.path < b.path ? -1 : 1)) };
 }
 
 function hasTwins(named: readonly Placed[]): boolean {

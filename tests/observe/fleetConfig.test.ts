@@ -25,7 +25,7 @@ test('the example of docs/formats.md is good, and says what it looks like', () =
   expect(config).toMatchObject({ timings: DEFAULT_CONFIG.timings, defaults: DEFAULT_CONFIG.defaults, limits: DEFAULT_CONFIG.limits, roles: DEFAULT_CONFIG.roles, protectedPaths: DEFAULT_CONFIG.protectedPaths });
   expect(config.agents['worker-1']).toEqual({ role: 'worker', node: '*', provider: 'runbook', model: null, fallback: [], capabilities: [], constitution: null, sandbox: 'auto', handle: null });
   expect(config.agents['worker-2']).toMatchObject({ node: 'vm-b', model: 'daily', fallback: ['codex'], capabilities: ['node'], constitution: 'implementer' });
-  expect(config.projects['api']).toEqual({ url: 'ssh://git@example.org/api.git', branch: 'main', return: 'review', setup: ['npm ci'], copy: [] });
+  expect(config.projects['api']).toEqual({ url: 'ssh://git@example.org/api.git', branch: 'main', return: 'review', setup: ['npm ci'], copy: ['.env'] });
   expect(config.providers['mycli']).toEqual({ command: ['mycli', 'run', '{prompt_file}'], env: { MYCLI_COLOR: 'never' } });
 });
 
