@@ -3,6 +3,7 @@ import type { Signature, TreeEdit } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
 import { treeOf } from '../observe/tree.ts';
 import type { Store } from '../ports/store.ts';
+import { sameCodeTrees } from './agreement.ts';
 import { nodeSignature } from './node.ts';
 import type { Node } from './node.ts';
 
@@ -39,6 +40,20 @@ export async function commitOn(node: Node, parent: Oid, files: FileEdits, parts:
   const before = parts.tree ?? (await treeOf(store, parent));
   const tree = edits.size === 0 ? before : await store.editTree(before, edits);
   return store.writeCommit({
-    tree, parents: [parent, ...(parts.moreParents ?? [])], author: parts.author, committer: nodeSignature(node), message: parts.message,
+    tree, parents: [parent, ...(parts.moreParents ?? [])], author: parts.author, committer: nodeSignature(node), message: await messageOnMain(node, tree, parts.message),
   });
+}
+
+const SKIP_CI = '[skip ci]';
+
+/**
+ * The message of a commit on main. Where cambium.yaml asks for it (`commits.skip_ci`), the subject of one that moves nothing
+ * but the fleet's own state ends in `[skip ci]`. Compared is with the hub's main and not with the parent: CI looks at the
+ * newest commit of a push, and a claim that is told on top of landed code in one push must not hide that code from it.
+ */
+export async function messageOnMain(node: Node, tree: Oid, message: string): Promise<string> {
+  if (node.config()?.commits.skipCi !== true) return message;
+  const { main } = node.mirror.known();
+  if (main === null || !(await sameCodeTrees(node.store, await treeOf(node.store, main), tree))) return message;
+  return message.replace(/\n|$/, (end) => ` ${SKIP_CI}${end}`);
 }

@@ -5,9 +5,11 @@ import { paint, plain, table } from './output.ts';
 import type { Answer } from './output.ts';
 import { daemonRuns, withSession } from '../workspace/session.ts';
 import type { Session } from '../workspace/session.ts';
-import { quarantineText, staleText, summary } from './taskShow.ts';
+import { summary } from '../workspace/queue.ts';
+import { quarantineText, staleText } from './taskShow.ts';
 import { readOutbox } from '../act/outbox.ts';
 import type { Quarantined } from '../model/task.ts';
+import { versionNote } from '../model/version.ts';
 
 interface DaemonRecord {
   readonly node: string;
@@ -39,7 +41,7 @@ export function statusCommand(): Promise<Answer> {
   });
 }
 
-function statusText(session: Session, counts: Readonly<Record<string, number>>, daemon: DaemonRecord | null, running: boolean, of: (...states: TaskState[]) => TaskSituation[], ready: readonly TaskSituation[], nodes: readonly { readonly node: string; readonly beat: number | null; readonly claims: number }[], unanswered: number): string {
+function statusText(session: Session, counts: Readonly<Record<string, number>>, daemon: DaemonRecord | null, running: boolean, of: (...states: TaskState[]) => TaskSituation[], ready: readonly TaskSituation[], nodes: readonly { readonly node: string; readonly version: string | null; readonly beat: number | null; readonly claims: number }[], unanswered: number): string {
   const { clone, fleet } = session;
   const hub = clone.remote === null ? 'embedded hub' : clone.hub.url;
   const stuck = of('input', 'review', 'failed', 'blocked');
@@ -51,7 +53,7 @@ function statusText(session: Session, counts: Readonly<Record<string, number>>, 
   if (held.length > 0) lines.push('', paint('Running', 1), table(held.map(({ task, chain }) => [`  ${task.id}`, `${chain?.record.agent ?? '?'} on ${chain?.record.node ?? '?'}`, `epoch ${chain?.record.epoch}`, `attempt ${chain?.record.attempt}`, `since ${chain?.record.claimed_at ?? ''}`])));
   if (stuck.length > 0) lines.push('', paint('Needs somebody', 1), ...stuck.flatMap((task) => [`  ${task.task.id}  ${task.state}${task.reasons[0] === undefined ? '' : `: ${plain(task.reasons[0])}`}`, ...(mendOf(task) === null ? [] : [`    → ${mendOf(task)}`])]));
   if (ready.length > 0) lines.push('', `${paint('Next', 1)}  ${ready.slice(0, 5).map(({ task }) => task.id).join(', ')}${ready.length > 5 ? `, and ${ready.length - 5} more` : ''}`);
-  if (nodes.length > 0) lines.push('', paint('Nodes', 1), table(nodes.map(({ node, beat, claims }) => [`  ${node}`, beat === null ? 'no heartbeat' : `beat ${beat}`, `${claims} claim${claims === 1 ? '' : 's'}`])));
+  if (nodes.length > 0) lines.push('', paint('Nodes', 1), table(nodes.map(({ node, version, beat, claims }) => [`  ${node}`, beat === null ? 'no heartbeat' : `beat ${beat}`, `${claims} claim${claims === 1 ? '' : 's'}`, plain(versionNote(version, clone.version, node === session.node.identity.node) ?? '')])));
   const notes = [
     ...(daemon?.offline === undefined || daemon.offline === null ? [] : [`The hub is away: ${daemon.offline}`]),
     ...(daemon?.blocked === undefined || daemon.blocked === null ? [] : [`Your checkout is left alone: ${daemon.blocked}`]),

@@ -22,13 +22,14 @@ export function parsePs(text: string): readonly ProcessRow[] {
   return text.split('\n').flatMap((line) => {
     const found = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(\S.*?)\s*$/.exec(line);
     if (found === null || (found[3] ?? '').startsWith('Z')) return [];
-    const start = Date.parse(found[4] ?? '') / 1000;
+    const start = Date.parse(`${found[4] ?? ''} UTC`) / 1000;
     return Number.isFinite(start) ? [{ pid: Number(found[1]), ppid: Number(found[2]), start }] : [];
   });
 }
 
 function ps(args: readonly string[]): string {
-  // lstart is written in the user's language unless told otherwise.
-  const ran = spawnSync('ps', args, { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' }, maxBuffer: 64 * 1024 * 1024 });
+  // lstart is written in the user's language and time zone unless told otherwise; in a zone with a summer time one hour
+  // of the year comes twice, and a daemon and a command may have been started with zones that differ.
+  const ran = spawnSync('ps', args, { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C', TZ: 'UTC0' }, maxBuffer: 64 * 1024 * 1024 });
   return ran.stdout ?? '';
 }
