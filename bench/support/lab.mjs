@@ -111,7 +111,7 @@ export async function copyClone(lab, from, name) {
 
 /** The engine opened in this process on a clone: what a daemon has, without its loop. */
 export async function openEngine(dir) {
-  const { openClone, findPlace, nodeName, nodeOf } = await engine('commands/compose.js');
+  const { openClone, findPlace, nodeName, nodeOf } = await engine('workspace/compose.js');
   const clone = await openClone({ cwd: dir });
   const place = await findPlace(dir);
   const node = await nodeOf(clone, nodeName(place, undefined), clone.clock.ulid());
@@ -121,7 +121,7 @@ export async function openEngine(dir) {
 /** A whole loop in this process, with no agents: it observes, publishes and syncs, and claims nothing. */
 export async function openLoop(dir) {
   const { clone, node } = await openEngine(dir);
-  const [{ openLives }, { openLoop: open }] = await Promise.all([engine('commands/lives.js'), engine('commands/loop.js')]);
+  const [{ openLives }, { openLoop: open }] = await Promise.all([engine('workspace/lives.js'), engine('workspace/loop.js')]);
   const { process: self, machine } = await clone.supervisor.self();
   const lives = await openLives(clone.local, machine, self, clone.clock.ulid());
   const alive = { ...node, identity: { ...node.identity, incarnation: lives.incarnation } };

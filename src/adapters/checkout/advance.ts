@@ -15,7 +15,7 @@ import { selfIdentity } from '../system/identity.ts';
 import type { DisplacedFiles } from './displaced.ts';
 import { syncPath } from './durable.ts';
 import { exchange } from './exchange.ts';
-import { buildIndex, checkOutIncoming, keepOldIndex, moveBranch, placeNewIndex, refreshIndex, releaseIndexLock, sparsePaths, takeIndexLock } from './index.ts';
+import { buildIndex, checkOutIncoming, keepOldIndex, moveBranch, placeNewIndex, refreshIndex, releaseIndexLock, takeIndexLock } from './index.ts';
 import { readIntent, writeIntent } from './intent.ts';
 import type { Intent, Step } from './intent.ts';
 import type { Look } from './look.ts';
@@ -27,6 +27,7 @@ import { endPass, undoPass } from './recover.ts';
 import type { ReadSettings } from './settings.ts';
 import { operationUnderWay, signatureOf } from './signature.ts';
 import { workPath } from './site.ts';
+import { sparseJudge } from './sparse.ts';
 import type { Site } from './site.ts';
 import { codeOf, isGone, rawOidOf, statOf } from './stamp.ts';
 import { sameEntry } from './trees.ts';
@@ -38,6 +39,8 @@ interface Prepared {
   readonly steps: readonly Step[];
   readonly stamps: ReadonlyMap<number, string | null>;
   readonly skipped: readonly Skipped[];
+  /** Paths of the target that stay out of a sparse work tree. */
+  readonly leftOut: readonly string[];
 }
 
 const EXCHANGES_A_TURN = 20;
@@ -90,9 +93,11 @@ async function moveIn(site: Site, pass: Pass, move: Move): Promise<Moved | null>
   const { commits, wanted } = move;
   if (!(await buildIndex(site, pass, move.head, move.target))) return null;
   const settings = await move.readSettings();
-  const sparse = settings.sparse ? await sparsePaths(site, pass) : new Set<string>();
-  const present = wanted.filter(({ path }) => !sparse.has(path) || statOf(workPath(site, path)) !== null);
-  const prepared = await prepare(site, pass, await planExchanges(site, settings, present));
+  const isLeftOut = await sparseJudge(site, settings, pass);
+  const absent = new Set(wanted.map(({ path }) => path).filter((path) => isLeftOut(path) && statOf(workPath(site, path)) === null));
+  const plan = await planExchanges(site, settings, wanted.filter(({ path }) => !absent.has(path)));
+  const leftOut = wanted.flatMap(({ path, target }) => (target !== null && absent.has(path) ? [path] : []));
+  const prepared: Prepared = { ...(await prepare(site, pass, plan)), leftOut };
   if (!takeIndexLock(site, pass)) return null;
   const late = await moveLocked(site, pass, commits, prepared, move.signature);
   if (late === null) return null;
@@ -103,7 +108,7 @@ async function moveIn(site: Site, pass: Pass, move: Move): Promise<Moved | null>
 const writes = (one: Exchange): boolean => one.wanted.target !== null && one.wanted.target.mode !== '160000';
 
 /** Writes the new files beside and numbers the steps: what goes away comes first, so that a file may become a folder. */
-async function prepare(site: Site, pass: Pass, plan: ExchangePlan): Promise<Prepared> {
+async function prepare(site: Site, pass: Pass, plan: ExchangePlan): Promise<Omit<Prepared, 'leftOut'>> {
   const troubles = await checkOutIncoming(site, pass, plan.exchanges.filter(writes).map(({ wanted }) => wanted.path));
   const ready = plan.exchanges.filter(({ wanted }) => !troubles.has(wanted.path));
   const ordered = [...ready.filter((one) => !writes(one)), ...ready.filter(writes)];
@@ -141,7 +146,7 @@ async function moveLocked(site: Site, pass: Pass, commits: Commits, prepared: Pr
   let late: Skipped[] | null = null;
   try {
     late = await exchangeAll(site, pass, prepared);
-    await refreshIndex(site, pass);
+    await refreshIndex(site, pass, prepared.leftOut);
     if (!unchanged() || !(await placeIndexAndBranch(site, pass, commits))) late = null;
   } catch (error) {
     await undoPass(site, intent);

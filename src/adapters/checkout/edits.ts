@@ -9,9 +9,10 @@ import { Contents, isRead } from './content.ts';
 import type { Content } from './content.ts';
 import { filterJudge } from './filters.ts';
 import { Ignored } from './ignore.ts';
-import { sparsePaths } from './index.ts';
+import { MachineFolders } from './machineFolders.ts';
+import { sparseJudge } from './sparse.ts';
 import type { Look } from './look.ts';
-import { scanState } from './scan.ts';
+import { scanFiles, scanState } from './scan.ts';
 import type { Scan } from './scan.ts';
 import { Settling } from './settle.ts';
 import type { ReadSettings, Settings } from './settings.ts';
@@ -53,12 +54,14 @@ class Finder {
   readonly #settling = new Settling();
   readonly #ignored: Ignored;
   readonly #contents: Contents;
+  readonly #machineFolders: MachineFolders;
 
   constructor(site: Site, readSettings: ReadSettings) {
     this.#site = site;
     this.#readSettings = readSettings;
     this.#ignored = new Ignored(site);
     this.#contents = new Contents(site);
+    this.#machineFolders = new MachineFolders(site);
   }
 
   async find(synced: Oid, full: boolean): Promise<CheckoutEdits> {
@@ -66,7 +69,7 @@ class Finder {
     this.#ignored.startLook(full);
     const settings = await this.#readSettings();
     const mayFilter = filterJudge(this.#site, settings);
-    const scan = await scanState(this.#site, synced, (folder) => this.#ignored.knows(folder));
+    const scan = await this.#scan(synced, full, settings);
     const report: Report = { edits: [], unsettled: [], refused: scan.refused };
     const contents = await this.#contents.of(scan.files, full, mayFilter);
     const changed = scan.files.filter((file) => isChanged(file, contents.get(file.path) ?? null, settings));
@@ -74,7 +77,15 @@ class Finder {
     await this.#storeEdits(rested, mayFilter, settings, report);
     await this.#judgeMissing(scan, settings, report);
     this.#settling.endLook();
+    this.#machineFolders.keep([...report.edits, ...report.refused].map(({ path }) => path).concat(report.unsettled));
     return report;
+  }
+
+  async #scan(synced: Oid, full: boolean, settings: Settings): Promise<Scan> {
+    const passOver = this.#machineFolders.passedOver(settings);
+    const scan = await scanState(this.#site, synced, { skipFolder: (folder) => this.#ignored.knows(folder), passOver, leftOut: settings.leftOut.folders });
+    await scanFiles(this.#site, synced, await this.#machineFolders.touched(passOver, full), scan);
+    return scan;
   }
 
   async #withoutIgnored(scan: Scan, changed: readonly Scanned[]): Promise<Scanned[]> {
@@ -112,10 +123,10 @@ class Finder {
 
   async #judgeMissing(scan: Scan, settings: Settings, report: Report): Promise<void> {
     if (scan.missing.length === 0) return;
-    const elsewhere = settings.sparse ? await sparsePaths(this.#site) : new Set<string>();
+    const isLeftOut = await sparseJudge(this.#site, settings);
     const nowMs = this.#site.clock.bootMs();
     for (const { path } of scan.missing) {
-      if (elsewhere.has(path)) continue;
+      if (isLeftOut(path)) continue;
       // An editor that saves by renaming its backup leaves the path empty for a moment.
       if (this.#settling.rests(path, 'missing', this.#site.halfSavedMs, nowMs)) report.edits.push({ path, mode: null, oid: null });
       else report.unsettled.push(path);

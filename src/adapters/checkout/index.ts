@@ -9,7 +9,7 @@ import type { Oid } from '../../model/ids.ts';
 import { syncPath } from './durable.ts';
 import { incomingFolder, indexOf, lockOf } from './pass.ts';
 import type { Pass } from './pass.ts';
-import { fieldsOf, treeGit, tryTreeGit } from './site.ts';
+import { treeGit, tryTreeGit } from './site.ts';
 import type { Site } from './site.ts';
 import { git, tryGit } from '../git/run.ts';
 import { codeOf, sameInode, statOf } from './stamp.ts';
@@ -70,10 +70,14 @@ export async function checkOutIncoming(site: Site, pass: Pass, paths: readonly s
   return troubles;
 }
 
-/** Fills in the stat data of the files that were exchanged, so that `git status` need not read them. */
-export async function refreshIndex(site: Site, pass: Pass): Promise<void> {
+/**
+ * Fills in the stat data of the files that were exchanged, so that `git status` need not read them, and marks those that
+ * stay out of a sparse work tree, so that it does not call them deleted.
+ */
+export async function refreshIndex(site: Site, pass: Pass, leftOut: readonly string[]): Promise<void> {
+  const mark = leftOut.length === 0 ? [] : ['--skip-worktree', '-z', '--stdin'];
   // Status 1 only says that some files differ: the person's edits.
-  await treeGit(site, ['update-index', '-q', '--refresh'], { env: newIndex(pass), ok: [0, 1] });
+  await treeGit(site, ['update-index', '-q', '--refresh', ...mark], { env: newIndex(pass), ok: [0, 1], input: leftOut.map((path) => `${path}\0`).join('') });
 }
 
 /** Keeps a link to the index as it is, so that it can be told and put back. */
@@ -102,12 +106,6 @@ export function indexIs(site: Site, pass: Pass, which: 'old' | 'new'): boolean {
   return sameInode(statOf(indexPath(site)), statOf(indexOf(pass, which)));
 }
 
-/** Paths that a sparse checkout leaves out of the work tree; `pass` asks its new index instead of the person's. */
-export async function sparsePaths(site: Site, pass?: Pass): Promise<ReadonlySet<string>> {
-  const said = await treeGit(site, ['ls-files', '-t', '-z'], pass === undefined ? {} : { env: newIndex(pass) });
-  return new Set(fieldsOf(said.stdout).filter((line) => line.startsWith('S ')).map((line) => line.slice(2)));
-}
-
 /** Moves the branch by old value (PROTOCOL P11); false when it is not there any more. */
 export async function moveBranch(site: Site, ref: string, target: Oid, head: Oid): Promise<boolean> {
   const said = await tryGit(['update-ref', '-m', 'cambium: advance', ref, target, head], { gitDir: site.gitDir });
@@ -116,4 +114,4 @@ export async function moveBranch(site: Site, ref: string, target: Oid, head: Oid
   return now.stdout.toString('utf8').trim() === target;
 }
 
-const newIndex = (pass: Pass): Record<string, string> => ({ GIT_INDEX_FILE: indexOf(pass, 'new') });
+export const newIndex = (pass: Pass): Record<string, string> => ({ GIT_INDEX_FILE: indexOf(pass, 'new') });

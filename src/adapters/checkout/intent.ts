@@ -38,7 +38,7 @@ export interface Intent {
   readonly steps: readonly Step[];
 }
 
-export const intentPath = (site: Site): string => join(ownFolder(site), 'checkout-intent.json');
+export const intentPath = (site: Pick<Site, 'gitDir'>): string => join(ownFolder(site), 'checkout-intent.json');
 export const hasIntent = (site: Site): boolean => existsSync(intentPath(site));
 export const readIntent = (site: Site): Intent | null => read(intentPath(site));
 /** The record of a pass that has ended, kept while files it displaced are. */

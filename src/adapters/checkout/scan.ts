@@ -7,12 +7,15 @@ import type { Dirent } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { STATE_PATHS } from '../../model/layout.ts';
 import type { Oid } from '../../model/ids.ts';
+import { entryAt } from '../../observe/tree.ts';
+import { isBelow } from '../git/sparse.ts';
 import { isTemporaryName, nameTrouble } from './names.ts';
+import { parentState } from './paths.ts';
 import { workPath } from './site.ts';
 import type { Site } from './site.ts';
 import { codeOf, isGone, rawOidOf, stampOf, statOf } from './stamp.ts';
 import type { FileStat } from './stamp.ts';
-import { entriesOf, filesBelow, isFolder } from './trees.ts';
+import { entriesOf, isFolder } from './trees.ts';
 import type { Entry } from './trees.ts';
 
 export interface Scan {
@@ -26,34 +29,64 @@ export interface Scan {
   ignoreStamps: string;
 }
 
-type SkipFolder = (path: string) => boolean;
+export interface ScanOptions {
+  /** Asked for each folder that the synced tree does not have. */
+  readonly skipFolder: (path: string) => boolean;
+  /** Folders that are not walked, and of which nothing counts as missing. */
+  readonly passOver: readonly string[];
+  /** Folders that are walked as far as they are there, and of which nothing counts as missing. */
+  readonly leftOut: readonly string[];
+}
 
-/** `skipFolder` is asked for each folder that the synced tree does not have. */
-export async function scanState(site: Site, synced: Oid, skipFolder: SkipFolder): Promise<Scan> {
+interface Walk extends ScanOptions {
+  readonly site: Site;
+  readonly scan: Scan;
+  /** Both kinds together. */
+  readonly elsewhere: readonly string[];
+}
+
+export async function scanState(site: Site, synced: Oid, options: ScanOptions): Promise<Scan> {
   const scan: Scan = { files: [], missing: [], refused: [], newFolders: [], ignoreStamps: '' };
+  const walk: Walk = { ...options, site, scan, elsewhere: [...options.passOver, ...options.leftOut] };
   const tops = await entriesOf(site.store, synced);
-  const names = namesIn(site, '', scan) ?? [];
+  const names = namesIn(walk, '') ?? [];
   const state: ReadonlySet<string> = new Set(STATE_PATHS);
-  await scanNames(
-    site, '', names.filter(({ name }) => state.has(name)),
-    new Map([...tops].filter(([name]) => state.has(name))), scan, skipFolder,
-  );
+  await scanNames(walk, '', names.filter(({ name }) => state.has(name)), new Map([...tops].filter(([name]) => state.has(name))));
   return scan;
 }
 
-async function scanFolder(site: Site, path: string, tree: Oid | null, scan: Scan, skipFolder: SkipFolder): Promise<void> {
-  const names = namesIn(site, path, scan);
+/** Adds single files to a scan, whatever folders it passed over. */
+export async function scanFiles(site: Site, synced: Oid, paths: readonly string[], scan: Scan): Promise<void> {
+  const walk: Walk = { site, scan, skipFolder: () => true, passOver: [], leftOut: [], elsewhere: [] };
+  for (const path of paths) {
+    const entry = await fileEntry(site, synced, path);
+    const trouble = path.split('/').map(nameTrouble).find((one) => one !== null);
+    const parents = parentState(site.root, path).state;
+    if (trouble !== undefined) scan.refused.push({ path, reason: trouble });
+    else if (parents === 'folders') await scanOne(walk, path, entry);
+    // What lies behind a symlink is not of this tree, and what stood there is not deleted.
+    else if (parents === 'absent' && entry !== null) await missing(walk, path, entry);
+  }
+}
+
+async function fileEntry(site: Site, root: Oid, path: string): Promise<Entry | null> {
+  const entry = await entryAt(site.store, root, path);
+  return entry === null || isFolder(entry) ? null : entry;
+}
+
+async function scanFolder(walk: Walk, path: string, tree: Oid | null): Promise<void> {
+  const names = namesIn(walk, path);
   if (names === null) return;
   if (names.some(({ name }) => name === '.git')) {
-    scan.refused.push({ path, reason: 'it is a git repository of its own' });
+    walk.scan.refused.push({ path, reason: 'it is a git repository of its own' });
     return;
   }
   // A large tree is walked in pieces, so that heartbeats are not held up.
   await setImmediate();
-  await scanNames(site, `${path}/`, names, await entriesOf(site.store, tree), scan, skipFolder);
+  await scanNames(walk, `${path}/`, names, await entriesOf(walk.site.store, tree));
 }
 
-function namesIn(site: Site, path: string, scan: Scan): Dirent[] | null {
+function namesIn({ site, scan }: Walk, path: string): Dirent[] | null {
   try {
     return readdirSync(workPath(site, path), { withFileTypes: true });
   } catch (error) {
@@ -63,29 +96,28 @@ function namesIn(site: Site, path: string, scan: Scan): Dirent[] | null {
   }
 }
 
-async function scanNames(
-  site: Site, prefix: string, names: readonly Dirent[], entries: Map<string, Entry>, scan: Scan, skipFolder: SkipFolder,
-): Promise<void> {
+async function scanNames(walk: Walk, prefix: string, names: readonly Dirent[], entries: Map<string, Entry>): Promise<void> {
   for (const { name } of names) {
     const [path, synced] = [`${prefix}${name}`, entries.get(name) ?? null];
     const trouble = nameTrouble(name);
-    if (trouble !== null) scan.refused.push({ path, reason: trouble });
-    else if (synced !== null || !isTemporaryName(name)) await scanOne(site, path, synced, scan, skipFolder);
+    if (trouble !== null) walk.scan.refused.push({ path, reason: trouble });
+    else if (synced !== null || !isTemporaryName(name)) await scanOne(walk, path, synced);
   }
   const present = new Set(names.map(({ name }) => name));
   for (const [name, synced] of entries) {
-    if (!present.has(name)) await missing(site, `${prefix}${name}`, synced, scan);
+    if (!present.has(name)) await missing(walk, `${prefix}${name}`, synced);
   }
 }
 
-async function scanOne(site: Site, path: string, synced: Entry | null, scan: Scan, skipFolder: SkipFolder): Promise<void> {
+async function scanOne(walk: Walk, path: string, synced: Entry | null): Promise<void> {
+  const { site, scan } = walk;
   const stat = statOf(workPath(site, path));
   if (stat === null) {
-    if (synced !== null) await missing(site, path, synced, scan);
-  } else if (stat.kind === 'folder') await scanSubfolder(site, path, synced, scan, skipFolder);
+    if (synced !== null) await missing(walk, path, synced);
+  } else if (stat.kind === 'folder') await scanSubfolder(walk, path, synced);
   else if (stat.kind === 'file') {
     if (path.endsWith('/.gitignore')) scan.ignoreStamps += `${path} ${stampOf(stat)} `;
-    if (isFolder(synced)) await missing(site, path, synced, scan);
+    if (isFolder(synced)) await missing(walk, path, synced);
     scan.files.push({ path, stat, synced: isFolder(synced) ? null : synced });
   } else if (!isSyncedSymlink(site, path, stat, synced)) {
     const what = stat.kind === 'symlink' ? 'a symlink' : 'no regular file';
@@ -93,17 +125,17 @@ async function scanOne(site: Site, path: string, synced: Entry | null, scan: Sca
   }
 }
 
-async function scanSubfolder(site: Site, path: string, synced: Entry | null, scan: Scan, skipFolder: SkipFolder): Promise<void> {
-  if (synced?.mode === '160000') return;
-  if (isFolder(synced)) return scanFolder(site, path, synced.oid, scan, skipFolder);
+async function scanSubfolder(walk: Walk, path: string, synced: Entry | null): Promise<void> {
+  if (synced?.mode === '160000' || walk.passOver.includes(path)) return;
+  if (isFolder(synced)) return scanFolder(walk, path, synced.oid);
   if (path.endsWith('.md')) {
-    scan.refused.push({ path, reason: 'it is a folder with the name of a file' });
+    walk.scan.refused.push({ path, reason: 'it is a folder with the name of a file' });
     return;
   }
-  if (synced !== null) await missing(site, path, synced, scan);
-  if (skipFolder(path)) return;
-  scan.newFolders.push(path);
-  await scanFolder(site, path, null, scan, skipFolder);
+  if (synced !== null) await missing(walk, path, synced);
+  if (walk.skipFolder(path)) return;
+  walk.scan.newFolders.push(path);
+  await scanFolder(walk, path, null);
 }
 
 function isSyncedSymlink(site: Site, path: string, stat: FileStat, synced: Entry | null): boolean {
@@ -111,8 +143,9 @@ function isSyncedSymlink(site: Site, path: string, stat: FileStat, synced: Entry
     && rawOidOf(workPath(site, path), 'symlink', site.store.objectFormat) === synced.oid;
 }
 
-async function missing(site: Site, path: string, synced: Entry, scan: Scan): Promise<void> {
+async function missing(walk: Walk, path: string, synced: Entry): Promise<void> {
+  if (isBelow(walk.elsewhere, path)) return;
   if (isFolder(synced)) {
-    for (const { path: below, entry } of await filesBelow(site.store, synced.oid, `${path}/`)) await missing(site, below, entry, scan);
-  } else if (synced.mode !== '160000') scan.missing.push({ path, synced });
+    for (const [name, entry] of await entriesOf(walk.site.store, synced.oid)) await missing(walk, `${path}/${name}`, entry);
+  } else if (synced.mode !== '160000') walk.scan.missing.push({ path, synced });
 }

@@ -1,10 +1,12 @@
 /** The few git settings that decide how a blob looks in the work tree. Read once, and again when a config file changes. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { parseLeftOut } from '../git/sparse.ts';
+import type { LeftOut } from '../git/sparse.ts';
 import { fieldsOf, treeGit } from './site.ts';
 import type { Site } from './site.ts';
-import { stampOf, statOf } from './stamp.ts';
+import { isGone, stampOf, statOf } from './stamp.ts';
 
 export interface Settings {
   /** False: the executable bit on disk means nothing, the entry's mode stays. */
@@ -15,6 +17,8 @@ export interface Settings {
   readonly autocrlf: boolean;
   /** Parts of the tree are absent from the work tree on purpose. */
   readonly sparse: boolean;
+  /** What the patterns of a sparse checkout leave out as whole folders; nothing where it is not sparse. */
+  readonly leftOut: LeftOut;
   /** An attributes file outside the work tree exists. */
   readonly outerAttributes: boolean;
 }
@@ -28,10 +32,22 @@ export function settingsReader(site: Site): ReadSettings {
     if (cached !== null && cached.signature === signatureOf(cached.origins)) return cached.settings;
     const { values, origins } = await configOf(site);
     const settings = settingsOf(site, values);
-    const watched = [...new Set([...origins, ...configFiles(site), ...attributeFiles(site, values)])];
+    const watched = [...new Set([...origins, ...configFiles(site), ...attributeFiles(site, values), patternFile(site)])];
     cached = { signature: signatureOf(watched), origins: watched, settings };
     return settings;
   };
+}
+
+const NOTHING_LEFT_OUT: LeftOut = { folders: [], nothingElse: true };
+const patternFile = (site: Site): string => join(site.gitDir, 'info', 'sparse-checkout');
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isGone(error)) return '';
+    throw error;
+  }
 }
 
 function configFiles(site: Site): string[] {
@@ -74,11 +90,13 @@ function settingsOf(site: Site, values: ReadonlyMap<string, string>): Settings {
     const value = values.get(key)?.toLowerCase();
     return value === undefined ? otherwise : !['false', 'no', 'off', '0', ''].includes(value);
   };
+  const sparse = flag('core.sparsecheckout', false);
   return {
     fileMode: flag('core.filemode', true),
     symlinks: flag('core.symlinks', true),
     autocrlf: flag('core.autocrlf', false),
-    sparse: flag('core.sparsecheckout', false),
+    sparse,
+    leftOut: sparse ? parseLeftOut(textOf(patternFile(site))) : NOTHING_LEFT_OUT,
     outerAttributes: attributeFiles(site, values).some((file) => existsSync(file)),
   };
 }

@@ -21,7 +21,7 @@ export interface Site {
 }
 
 /** The folder of our own files in the git directory: never in `.cambium/`, which may be deleted at any time. */
-export const ownFolder = (site: Site): string => join(site.gitDir, 'cambium');
+export const ownFolder = (site: Pick<Site, 'gitDir'>): string => join(site.gitDir, 'cambium');
 export const workPath = (site: Site, path: string): string => join(site.root, path);
 
 type Extra = Omit<GitOptions, 'cwd' | 'gitDir'> & { readonly ok?: readonly number[] };

@@ -42,13 +42,3 @@ export async function entriesOf(store: Store, tree: Oid | null): Promise<Map<str
   if (tree === null) return new Map();
   return new Map((await store.readTree(tree)).map(({ name, mode, oid }) => [name, { mode, oid }]));
 }
-
-/** Every file, symlink and gitlink below a folder. */
-export async function filesBelow(store: Store, tree: Oid, prefix: string): Promise<{ readonly path: string; readonly entry: Entry }[]> {
-  const files: { path: string; entry: Entry }[] = [];
-  for (const [name, entry] of await entriesOf(store, tree)) {
-    if (isFolder(entry)) files.push(...await filesBelow(store, entry.oid, `${prefix}${name}/`));
-    else files.push({ path: `${prefix}${name}`, entry });
-  }
-  return files;
-}
