@@ -83,7 +83,8 @@ test('stop before the supervisor is on record keeps the agent from starting', as
   const scratch = join(folder.path, id);
   const touched = join(folder.path, 'early.touched');
   const starting = supervisor.start(id, scratch, specOf(`touch ${touched}`), limitsIn(60_000));
-  await until(async () => (await supervisor.status(scratch)).state === 'starting' || null);
+  // Without a pause: the supervisor's program needs longer to begin than this to see its folder.
+  while ((await supervisor.status(scratch)).state !== 'starting') await new Promise((resolve) => void setImmediate(resolve));
   writeFileSync(join(scratch, 'stop'), 'fenced\n');
   await starting;
   expect(await ended(supervisor, scratch)).toMatchObject({ stopped: 'fenced', exit: null });
