@@ -1,6 +1,21 @@
-/** The library: the nouns of the fleet and its one error class. The functions of the command line come with their own entry. */
+/** The library: `import { openWorkspace } from 'cambium'`. */
 export { CambiumError, exitStatus } from './errors.ts';
 export type { ErrorCode, ErrorDetail } from './errors.ts';
+export { openWorkspace } from './workspace/workspace.ts';
+export type { Ending, Workspace, WorkspaceOptions } from './workspace/workspace.ts';
+export type { AddedTask, NewTask } from './workspace/addTask.ts';
+export type { ClaimedTask, Hold, Release } from './workspace/claimTask.ts';
+export type { Completed } from './workspace/completeTask.ts';
+export type { ExplainedTask } from './workspace/explain.ts';
+export type { DecisionQuery } from './workspace/log.ts';
+export type { EditedTask, InstructionEdit } from './workspace/editTask.ts';
+export type { EndedTask } from './workspace/endTask.ts';
+export type { InstructionSpec } from './workspace/instructions.ts';
+export type { Message, MessageOptions, ReadOptions, SentMessage } from './workspace/messages.ts';
+export type { QueueStatus, TaskDetail, TaskSummary, TransitionSummary } from './workspace/queue.ts';
+export type { JudgeOptions, Judged } from './workspace/review.ts';
+export type { Continuation, Heartbeat, WorkerOptions, WorkerStatus } from './workspace/workers.ts';
 export type { Task, TaskResult, Outcome, Quarantined } from './model/task.ts';
 export type { ClaimRecord, ClaimKind, Chain } from './model/claim.ts';
+export type { ToldDecision } from './model/decision.ts';
 export type { FleetConfig } from './model/config.ts';

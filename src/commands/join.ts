@@ -10,7 +10,7 @@ import { CambiumError } from '../errors.ts';
 import { chainState } from '../model/claim.ts';
 import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
-import { CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, nodeRef } from '../model/layout.ts';
+import { ARCHIVE_PREFIX, CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, nodeRef } from '../model/layout.ts';
 import { parseFleetRecord } from '../observe/fleetRecord.ts';
 import { pushMarker } from '../workspace/bootstrap.ts';
 import { findPlace, hostName, nodeName, nodeOf, openClone, wire } from '../workspace/compose.ts';
@@ -70,6 +70,9 @@ async function requireFit(clone: Clone, node: string): Promise<void> {
 /** An empty remote takes over all that the embedded hub knows, claim chains included (PROTOCOL P10). */
 async function joinHub(embedded: Clone, clone: Clone): Promise<'made' | 'joined'> {
   const old = await embedded.mirror.refresh();
+  // Chains of archived tasks are on the hub alone until somebody looks into them.
+  const archives = [...old.refs].filter(([ref]) => ref.startsWith(ARCHIVE_PREFIX));
+  await embedded.hub.fetch(new Map(archives));
   await requireNothingHeld(embedded);
   // The mirror's marks are those of the embedded hub; from here on they are the remote's.
   await forgetMirror(clone);
@@ -84,7 +87,7 @@ async function joinHub(embedded: Clone, clone: Clone): Promise<'made' | 'joined'
   if (view.main !== null && (await clone.store.mergeBase(ours, view.main)) === null) {
     throw new CambiumError('refused', `The branch ${clone.branch} of that remote shares no history with this repository.`, { hint: 'Join an empty remote, or start from a clone of that one: `git clone <url>`, then `cambium init` and `cambium join` there.' });
   }
-  const claims: RefUpdate[] = view.main === null ? [...old.refs].filter(([ref]) => ref.startsWith(CLAIMS_PREFIX)).map(([ref, to]) => ({ ref, expect: null, to })) : [];
+  const claims: RefUpdate[] = view.main === null ? [...old.refs].filter(([ref]) => ref.startsWith(CLAIMS_PREFIX) || ref.startsWith(ARCHIVE_PREFIX)).map(([ref, to]) => ({ ref, expect: null, to })) : [];
   await pushMarker(fresh, ours, claims);
   return 'made';
 }

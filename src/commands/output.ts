@@ -2,6 +2,10 @@
 import { variable } from '../adapters/system/environment.ts';
 import { CambiumError, exitStatus } from '../errors.ts';
 
+import { plain } from '../workspace/plain.ts';
+
+export { plain };
+
 export interface Answer {
   readonly data: unknown;
   /** What a person reads; `data` is what a program reads with --json. */
@@ -19,7 +23,7 @@ export function printError(error: unknown, json: boolean): void {
   const known = error instanceof CambiumError ? error : internal(error);
   const { code, message, hint } = known;
   if (json) process.stdout.write(`${JSON.stringify({ ok: false, error: { code, message, ...(hint === undefined ? {} : { hint }), ...(Object.keys(known.data).length === 0 ? {} : { data: known.data }) } })}\n`);
-  else process.stderr.write(`cambium: ${message}\n${hint === undefined ? '' : `  → ${hint}\n`}`);
+  else process.stderr.write(plain(`cambium: ${message}\n${hint === undefined ? '' : `  → ${hint}\n`}`));
   if (code === 'internal' && !json && known.cause instanceof Error) process.stderr.write(`${known.cause.stack ?? ''}\n`);
   process.exitCode = exitStatus(code);
 }
@@ -34,12 +38,6 @@ const useColor = (stream: NodeJS.WriteStream): boolean => variable('NO_COLOR') =
 
 export function paint(text: string, code: number, stream: NodeJS.WriteStream = process.stdout): string {
   return useColor(stream) ? `\u001b[${code}m${text}\u001b[0m` : text;
-}
-
-/** Text of files and of other machines must not drive a person's terminal. */
-export function plain(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are exactly what is removed
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '');
 }
 
 /** Columns as wide as their widest cell; the last is not padded. */

@@ -1,37 +1,32 @@
 /** `cambium task list|ready|show`, read from what this clone knows; the hub is asked only where no daemon keeps it fresh. */
-import { CambiumError } from '../errors.ts';
-import { chainHistory } from '../observe/chains.ts';
-import { fileAt } from '../observe/tree.ts';
 import { resultPath } from '../model/layout.ts';
 import type { Quarantined } from '../model/task.ts';
-import { byUrgency, orient } from '../orient/situation.ts';
 import type { TaskSituation, TaskState } from '../orient/situation.ts';
+import { listTasks, situationNow, summary, taskDetail } from '../workspace/queue.ts';
+import type { TaskDetail } from '../workspace/queue.ts';
+import { withSession } from '../workspace/session.ts';
+import type { Session } from '../workspace/session.ts';
 import { paint, plain, table } from './output.ts';
 import type { Answer } from './output.ts';
-import { unknownTask, withSession } from '../workspace/session.ts';
-import type { Session } from '../workspace/session.ts';
 
-const ORDER: readonly TaskState[] = ['input', 'review', 'held', 'ready', 'waiting', 'blocked', 'failed', 'cancelled', 'done'];
 const COLOR: Readonly<Record<TaskState, number>> = { input: 35, review: 35, held: 36, ready: 32, waiting: 33, blocked: 33, failed: 31, cancelled: 90, done: 90 };
 
 export interface ListOptions {
   readonly state?: string | undefined;
 }
 
-export function listCommand(options: ListOptions): Promise<Answer> {
-  if (options.state !== undefined && !(ORDER as readonly string[]).includes(options.state)) throw new CambiumError('usage', `There is no state ${options.state}.`, { hint: `The states are ${ORDER.join(', ')}.` });
+export function listCommand({ state }: ListOptions): Promise<Answer> {
   return withSession({ needsHub: false }, async (session) => {
-    const { tasks } = orient(session.fleet, session.clone.clock.now().toISOString());
-    const shown = [...tasks.values()].filter(({ state }) => options.state === undefined || state === options.state).toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state) || byUrgency(a, b));
+    const shown = listTasks(session, state);
     const rows = shown.map((task) => [task.state, task.task.id, `P${task.task.priority}`, clip(task.task.title, 50), remark(task)]);
-    const text = shown.length === 0 && options.state !== undefined ? `No task is ${options.state}.` : shown.length === 0 ? 'No tasks. Drop a Markdown file into tasks/, or run `cambium task add "<title>"`.' : colored(rows);
+    const text = shown.length === 0 && state !== undefined ? `No task is ${state}.` : shown.length === 0 ? 'No tasks. Drop a Markdown file into tasks/, or run `cambium task add "<title>"`.' : colored(rows);
     return { data: { tasks: shown.map(summary), quarantine: session.fleet.quarantine, stale: session.stale }, text: [text, ...quarantineText(session.fleet.quarantine), ...staleText(session)].join('\n') };
   });
 }
 
 export function readyCommand(): Promise<Answer> {
   return withSession({ needsHub: false }, async (session) => {
-    const { ready } = orient(session.fleet, session.clone.clock.now().toISOString());
+    const { ready } = situationNow(session);
     const text = ready.length === 0 ? 'Nothing is ready.' : table(ready.map(({ task }) => [task.id, `P${task.priority}`, clip(task.title, 60)]));
     return { data: { tasks: ready.map(summary), stale: session.stale }, text: [text, ...staleText(session)].join('\n') };
   });
@@ -39,32 +34,22 @@ export function readyCommand(): Promise<Answer> {
 
 export function showCommand(id: string): Promise<Answer> {
   return withSession({ needsHub: false }, async (session) => {
-    const { clone, fleet } = session;
-    const situation = orient(fleet, clone.clock.now().toISOString()).tasks.get(id);
-    if (situation === undefined) throw unknownTask(session, id);
-    const history = situation.chain === undefined ? [] : await chainHistory(clone.store, clone.reader, situation.chain.tip);
-    const result = await fileAt(clone.store, fleet.main.tree, resultPath(situation.task.path));
-    const { instructionText } = await import('../observe/taskFile.ts');
-    const instruction = instructionText(await clone.store.readBlob(situation.task.blob));
-    const chain = history.map(({ tip, record, at }) => ({ commit: tip, kind: record.kind, epoch: record.epoch, attempt: record.attempt, agent: record.agent, node: record.node, at: new Date(at * 1000).toISOString(), reason: record.reason ?? null, result: record.result ?? null }));
-    const resultText = result === null ? null : Buffer.from(result.bytes).toString('utf8');
-    const text = [
-      `${paint(id, 1)}  ${situation.task.title}`, `${situation.state}${situation.reasons.length === 0 ? '' : `: ${situation.reasons.join('. ')}`}`, `${situation.task.path} · priority ${situation.task.priority}`,
-      ...(chain.length === 0 ? [] : ['', 'Claim chain, newest first:', table(chain.map(({ commit, kind, epoch, agent, node, at, reason }) => [`  ${commit.slice(0, 8)}`, kind, `epoch ${epoch}`, `${agent ?? ''}${node === null ? '' : ` on ${node}`}`, at, reason ?? '']))]),
-      '', plain(instruction.trim()), ...(resultText === null ? [] : ['', `--- ${resultPath(situation.task.path)} ---`, plain(resultText.trim())]),
-    ].join('\n');
-    return { data: { ...summary(situation), instruction, chain, result: situation.result ?? null, result_text: resultText, extra: situation.task.extra, stale: session.stale }, text };
+    const detail = await taskDetail(session, id);
+    return { data: detail, text: [...headText(detail), ...chainText(detail), ...bodiesText(detail)].join('\n') };
   });
 }
 
-export function summary({ task, state, reasons, chain, result }: TaskSituation): Record<string, unknown> {
-  const held = state === 'held' || state === 'review' || state === 'input';
-  return {
-    id: task.id, title: task.title, state, priority: task.priority, path: task.path, reasons,
-    assigned_to: task.assignedTo ?? null, depends_on: task.dependsOn, labels: task.labels,
-    agent: held ? (chain?.record.agent ?? null) : (result?.agent ?? null), node: held ? (chain?.record.node ?? null) : (result?.node ?? null),
-    epoch: chain?.record.epoch ?? result?.epoch ?? 0, attempt: chain?.record.attempt ?? result?.attempts ?? 0,
-  };
+export function headText({ id, title, state, reasons, path, priority }: TaskDetail): string[] {
+  return [`${paint(id, 1)}  ${plain(title)}`, `${state}${reasons.length === 0 ? '' : `: ${plain(reasons.join('. '))}`}`, `${plain(path)} · priority ${priority}`];
+}
+
+export function chainText({ chain }: TaskDetail): string[] {
+  if (chain.length === 0) return [];
+  return ['', 'Claim chain, newest first:', table(chain.map(({ commit, kind, epoch, agent, node, at, reason, by }) => [`  ${commit.slice(0, 8)}`, kind, `epoch ${epoch}`, by === null ? `${agent ?? ''}${node === null ? '' : ` on ${node}`}` : `by ${plain(by)}`, at, plain(reason ?? '').replace(/\s+/g, ' ')]))];
+}
+
+export function bodiesText({ instruction, path, result_text: result }: TaskDetail): string[] {
+  return ['', plain(instruction.trim()), ...(result === null ? [] : ['', `--- ${resultPath(path)} ---`, plain(result.trim())])];
 }
 
 function remark({ state, reasons, result }: TaskSituation): string {
@@ -82,7 +67,7 @@ export function quarantineText(quarantine: readonly Quarantined[]): string[] {
   return ['', `Set aside, not acted on (${quarantine.length}):`, ...quarantine.map(({ path, line, reason, mend }) => `  ${plain(path)}:${line} ${plain(reason)}\n    → ${plain(mend)}`)];
 }
 
-export function staleText({ stale }: Session): string[] {
+export function staleText({ stale }: Pick<Session, 'stale'>): string[] {
   return stale === null ? [] : ['', `The hub could not be asked, so this is what the clone last saw: ${stale}`];
 }
 

@@ -9,7 +9,7 @@ import { quarantineText } from './taskShow.ts';
 
 export function eventLine(at: Date, event: string, fields: Readonly<Record<string, unknown>>, json: boolean): string {
   if (json) return JSON.stringify({ at: at.toISOString(), event, ...fields });
-  const told = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined).map(([key, value]) => `${paint(key, 2)} ${plain(String(value))}`);
+  const told = Object.entries(fields).filter(([, value]) => value !== null && value !== undefined).map(([key, value]) => `${paint(key, 2)} ${plain(String(value)).replace(/\s+/g, ' ').trim()}`);
   return `${paint(at.toISOString().slice(11, 19), 2)}  ${event.padEnd(14)} ${told.join('  ')}`.trimEnd();
 }
 

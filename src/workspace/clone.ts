@@ -3,6 +3,7 @@ import type { Node } from '../act/node.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import type { FleetReader } from '../observe/fleet.ts';
 import type { Checkout } from '../ports/checkout.ts';
+import type { Projects } from '../ports/projects.ts';
 import type { Worktrees } from '../ports/worktrees.ts';
 
 export interface Clone extends Omit<Node, 'identity'> {
@@ -21,6 +22,7 @@ export interface Clone extends Omit<Node, 'identity'> {
   readonly reader: ChainReader;
   readonly fleets: FleetReader;
   readonly worktrees: Worktrees;
+  readonly projects: Projects;
   checkout(): Promise<Checkout>;
   close(): Promise<void>;
 }

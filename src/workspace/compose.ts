@@ -7,6 +7,7 @@ import { openGitHub } from '../adapters/git/hub.ts';
 import { ensureEmbeddedHub } from '../adapters/git/embeddedHub.ts';
 import { checkGitVersion, gitText, tryGit } from '../adapters/git/run.ts';
 import { openGitStore } from '../adapters/git/store.ts';
+import type { GitProjectsOptions } from '../adapters/git/projects.ts';
 import { openWorktrees } from '../adapters/git/worktrees.ts';
 import { createSystemClock } from '../adapters/system/clock.ts';
 import { variable } from '../adapters/system/environment.ts';
@@ -23,6 +24,7 @@ import { createFleetReader } from '../observe/fleet.ts';
 import { openHubMirror } from '../observe/hubMirror.ts';
 import { createTaskIndex } from '../observe/taskIndex.ts';
 import type { Local } from '../ports/local.ts';
+import type { Projects } from '../ports/projects.ts';
 import type { Store } from '../ports/store.ts';
 import { bootstrapEmbedded } from './bootstrap.ts';
 import type { Clone, GitPlace } from './clone.ts';
@@ -46,7 +48,16 @@ export async function findPlace(cwd: string): Promise<GitPlace> {
     const at = line.indexOf('\n');
     return [line.slice(0, at), line.slice(at + 1)];
   });
-  return { root, gitDir, commonDir, settings: new Map(settings), head: head.code === 0 ? head.stdout.toString('utf8').trim() : null };
+  const place = { root, gitDir, commonDir, settings: new Map(settings), head: head.code === 0 ? head.stdout.toString('utf8').trim() : null };
+  return (await besidePlace(place)) ?? place;
+}
+
+/** From the folder of the code to the workspace that stands beside it on a branch of its own (`cambium init --branch`). */
+async function besidePlace({ root, gitDir, commonDir, settings }: GitPlace): Promise<GitPlace | null> {
+  const home = settings.get('cambium.workspace');
+  if (home === undefined || root === null || root === home || gitDir !== commonDir) return null;
+  // It may have been moved or removed since: then this is a place like any other.
+  return findPlace(home).catch(() => null);
 }
 
 export interface OpenOptions {
@@ -80,15 +91,18 @@ export async function wire(place: GitPlace, remote: string | null, branch: strin
   const clock = createSystemClock();
   const url = remote === null ? await ensureEmbeddedHub(commonDir, branch) : (place.settings.get(`remote.${remote}.url`) ?? remote);
   const hub = openGitHub({ gitDir, url, ...(remote === null ? {} : { remote }) });
-  const mirror = await openHubMirror({ store, hub, branch, trackingRef: remote === null ? null : `refs/remotes/${remote}/${branch}` });
+  const mirror = await openHubMirror({ store, hub, local, branch, trackingRef: remote === null ? null : `refs/remotes/${remote}/${branch}` });
   const reader = createChainReader(store);
   const index = await openIndex(store, local);
   const ages = await openAges(local, store, openAdditions(gitDir));
+  const worktrees = openWorktrees(gitDir, join(workDir, 'worktrees'));
+  const projects = lazyProjects({ gitDir, commonDir, root: root ?? commonDir, stateDir, workDir, store, hub, worktrees, clock, joined: remote === null ? null : { remote, url } });
+  const fleets = createFleetReader({ store, chains: reader, index: index.index, ages, local, version: packageVersion() });
   return {
-    place, root, gitDir, commonDir, stateDir, workDir, branch, remote, store, hub, mirror, clock, local, reader,
+    place, root, gitDir, commonDir, stateDir, workDir, branch, remote, store, hub, mirror, clock, local, reader, fleets,
+    config: fleets.config,
     supervisor: createSupervisor({ programs: builtPrograms() }),
-    fleets: createFleetReader({ store, chains: reader, index: index.index, ages, local, version: packageVersion() }),
-    worktrees: openWorktrees(gitDir, join(workDir, 'worktrees')),
+    worktrees, projects,
     version: packageVersion(),
     async checkout() {
       const { openCheckout } = await import('../adapters/checkout/checkout.ts');
@@ -96,8 +110,21 @@ export async function wire(place: GitPlace, remote: string | null, branch: strin
     },
     async close() {
       await index.save();
+      await projects.close();
       await store.close();
     },
+  };
+}
+
+/** Loaded for the first task that works in another repository. */
+function lazyProjects(options: GitProjectsOptions): Projects {
+  let opened: Promise<Projects> | null = null;
+  return {
+    async open(name, config) {
+      opened ??= import('../adapters/git/projects.ts').then(({ openGitProjects }) => openGitProjects(options));
+      return (await opened).open(name, config);
+    },
+    close: async () => (await opened)?.close(),
   };
 }
 
@@ -133,6 +160,6 @@ export function hostName(): string {
 export async function nodeOf(clone: Clone, node: string, incarnation: string): Promise<Node> {
   const { process: self, machine } = await clone.supervisor.self();
   const identity: NodeIdentity = { node, incarnation, machine, bootId: self.boot_id, process: self };
-  const { store, hub, mirror, clock, local, supervisor, version } = clone;
-  return { identity, store, hub, mirror, clock, local, supervisor, version };
+  const { store, hub, mirror, clock, local, supervisor, version, config } = clone;
+  return { identity, store, hub, mirror, clock, local, supervisor, version, config };
 }

@@ -2,11 +2,14 @@
 import { join } from 'node:path';
 import { createHeart } from '../act/heartbeat.ts';
 import type { Node } from '../act/node.ts';
+import { createProjectDesk } from '../act/project/site.ts';
 import { endRun } from '../act/run/end.ts';
 import type { Workshop } from '../act/run/workshop.ts';
 import { createProviders } from '../adapters/providers/registry.ts';
+import { openDecisionLog } from '../adapters/system/decisionLog.ts';
 import { CambiumError, isHubAway } from '../errors.ts';
 import type { FleetConfig } from '../model/config.ts';
+import { createDecisions } from '../cycle/decisions.ts';
 import type { Loop } from '../cycle/loop.ts';
 import { freshState } from '../cycle/state.ts';
 import { nodeRef } from '../model/layout.ts';
@@ -14,6 +17,7 @@ import type { Run } from '../model/run.ts';
 import type { HubView } from '../observe/hubMirror.ts';
 import { fenceDeadlineMs } from '../model/lease.ts';
 import { agentNamed, agentsOf } from '../orient/agents.ts';
+import type { DecisionLog } from '../ports/decisionLog.ts';
 import type { Provider } from '../ports/provider.ts';
 import type { Clone } from './clone.ts';
 import type { Lives } from './lives.ts';
@@ -24,10 +28,12 @@ export interface LoopOptions {
   readonly lives: Lives;
   readonly agents: readonly string[] | null;
   readonly say: Workshop['say'];
+  /** Where decisions go on record; the clone's own log when unsaid. */
+  readonly log?: DecisionLog;
 }
 
 /** Throws `node-taken` when another clone beats under this name. */
-export async function openLoop({ clone, node, lives, agents, say }: LoopOptions): Promise<Loop> {
+export async function openLoop({ clone, node, lives, agents, log, ...options }: LoopOptions): Promise<Loop> {
   const view = await viewOf(clone);
   const fleet = await clone.fleets.read(view);
   const state = freshState(fleet.config.timings.fetchMs);
@@ -36,11 +42,18 @@ export async function openLoop({ clone, node, lives, agents, say }: LoopOptions)
   await requireOwnName(clone, node, lives, tip);
   const config = (): FleetConfig => (state.fleet ?? fleet).config;
   const providers = providersOf(config);
+  const decisions = createDecisions(log ?? decisionLogOf(clone), node.identity.node, node.clock);
+  const say: Workshop['say'] = (event, fields = {}) => {
+    const run = state.runs.get(String(fields['task']));
+    decisions.hear(event, { agent: run?.agent, epoch: run?.epoch, ...fields });
+    options.say(event, fields);
+  };
   const shop: Workshop = {
     node, reader: clone.reader, worktrees: clone.worktrees, say, config,
     get providers() {
       return providers();
     },
+    projects: createProjectDesk({ node, projects: () => clone.projects, config }),
     scratch: (spawn) => join(clone.workDir, 'spawns', spawn),
     fleet: () => state.fleet ?? fleet,
     agent: (id) => agentNamed(config(), id),
@@ -53,9 +66,14 @@ export async function openLoop({ clone, node, lives, agents, say }: LoopOptions)
     state.runs.set(run.task, isAlive ? run : await endRun(shop, run, { kind: 'release', reason: 'the node was restarted' }));
   }
   return {
-    shop, fleets: clone.fleets, checkout: await clone.checkout(), heart: await createHeart(node, clone.reader, tip), state,
+    shop, fleets: clone.fleets, checkout: await clone.checkout(), heart: await createHeart(node, clone.reader, tip), state, decisions,
     pastIncarnations: lives.past, agents: () => agentsOf(config(), node.identity.node, agents),
   };
+}
+
+/** Beside the runs in the git directory, so that it outlives `.cambium/`. */
+export function decisionLogOf({ stateDir }: Pick<Clone, 'stateDir'>): DecisionLog {
+  return openDecisionLog(join(stateDir, 'decisions'));
 }
 
 /** A node that starts while the hub is away works on with what it last saw, and claims nothing meanwhile. */

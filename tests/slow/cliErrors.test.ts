@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { cli, cliJson } from '../support/cli.ts';
+import { cli, cliJson, startCli } from '../support/cli.ts';
 import type { RunOptions } from '../support/cli.ts';
 import { makeFleet, runbook } from '../support/fleet.ts';
 import type { Seat, TestFleet } from '../support/fleet.ts';
@@ -197,6 +197,16 @@ describe('a hub that went backwards', () => {
     expect(fleet.refs().get('refs/heads/main')).toBe(before);
     fleet.gitHub('update-ref', 'refs/heads/main', mine);
     expect(await seat.json(['task', 'list'])).toMatchObject({ exit: 0 });
+  });
+});
+
+describe('a reader that has seen enough', () => {
+  it('ends a verb and a daemon without a word', async () => {
+    for (const args of [['task', 'list'], ['up', '--until-idle']]) {
+      const running = startCli(args, { cwd: seat.path });
+      running.child.stdout?.destroy();
+      expect(await running.ended, args.join(' ')).toMatchObject({ exit: 0, stderr: '' });
+    }
   });
 });
 

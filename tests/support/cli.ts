@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly input?: string;
+  /** Another build's `dist/`: that of an earlier version. */
+  readonly dist?: string;
 }
 
 const HELD_PIPES_MS = 3_000;
@@ -53,7 +55,7 @@ export function start(file: string, args: readonly string[], options: RunOptions
 }
 
 export function startCli(args: readonly string[], options: RunOptions): Running {
-  return start(process.execPath, [cliPath(), ...args], options);
+  return start(process.execPath, [options.dist === undefined ? cliPath() : `${options.dist}/cli.js`, ...args], options);
 }
 
 /** Runs `cambium …` to its end. Every exit code is a value. */

@@ -54,7 +54,10 @@ export interface TestFleet {
   readonly env: Readonly<Record<string, string>>;
   /** The clone that made the fleet. A person works there; it runs no daemon unless asked. */
   readonly home: Seat;
-  seat(name: string): Promise<Seat>;
+  /** `dist`: it runs another build, that of an earlier version. */
+  seat(name: string, dist?: string): Promise<Seat>;
+  /** The same clone under this version's build, as after an upgrade. */
+  reopen(seat: Seat): Seat;
   /** A person's ordinary `git push` of files to main, from a clone that cambium knows nothing of. */
   push(files: Readonly<Record<string, string | null>>, message?: string): string;
   refs(): Map<string, string>;
@@ -100,9 +103,9 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
   const seats: Seat[] = [];
   const running: Running[] = [];
 
-  function openSeat(name: string, path: string): Seat {
+  function openSeat(name: string, path: string, dist?: string): Seat {
     identify(path, name);
-    const seat = makeSeat(name, path, env, (daemon) => void running.push(daemon));
+    const seat = makeSeat(name, path, env, (daemon) => void running.push(daemon), dist);
     seats.push(seat);
     return seat;
   }
@@ -119,11 +122,11 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
     return home;
   }
 
-  async function seat(name: string): Promise<Seat> {
+  async function seat(name: string, dist?: string): Promise<Seat> {
     const path = join(root, name);
-    const ran = await cli(['clone', url, path, '--node', name], { cwd: root, env });
+    const ran = await cli(['clone', url, path, '--node', name], { cwd: root, env, ...(dist === undefined ? {} : { dist }) });
     if (ran.exit !== 0) throw new Error(`cambium clone ended with ${ran.exit}: ${ran.stderr}`);
-    return openSeat(name, path);
+    return openSeat(name, path, dist);
   }
 
   const gitHub = (...args: readonly string[]): string => gitIn(hub, args);
@@ -134,6 +137,7 @@ export async function makeFleet(options: FleetOptions = {}): Promise<TestFleet> 
   });
   const fleet: TestFleet = {
     root, hub, url, env, home, seat, gitHub,
+    reopen: ({ name, path }) => openSeat(name, path),
     push: (files, message) => pushFiles(root, hub, files, message ?? 'files of a person'),
     refs: () => refsOf(hub),
     onMain: (path) => showOrNull(hub, `main:${path}`),
@@ -159,7 +163,8 @@ async function must(seat: Seat, args: readonly string[]): Promise<void> {
   if (ran.exit !== 0) throw new Error(`cambium ${args.join(' ')} ended with ${ran.exit}:\n${ran.stdout}${ran.stderr}`);
 }
 
-function makeSeat(name: string, path: string, env: Readonly<Record<string, string>>, keep: (daemon: Running) => void): Seat {
+function makeSeat(name: string, path: string, env: Readonly<Record<string, string>>, keep: (daemon: Running) => void, dist?: string): Seat {
+  const place = { cwd: path, ...(dist === undefined ? {} : { dist }) };
   let daemon: Running | null = null;
   const live = async (): Promise<readonly ProcessRow[]> => {
     const own = daemon === null || daemon.child.exitCode !== null || daemon.child.signalCode !== null ? null : readProcess(daemon.pid);
@@ -177,11 +182,11 @@ function makeSeat(name: string, path: string, env: Readonly<Record<string, strin
   };
   return {
     name, path,
-    cambium: (args, more = {}) => cli(args, { cwd: path, env: { ...env, ...more.env }, ...(more.input === undefined ? {} : { input: more.input }) }),
-    json: (args) => cliJson(args, { cwd: path, env }),
+    cambium: (args, more = {}) => cli(args, { ...place, env: { ...env, ...more.env }, ...(more.input === undefined ? {} : { input: more.input }) }),
+    json: (args) => cliJson(args, { ...place, env }),
     git: (...args) => gitIn(path, args),
     up(...args) {
-      const started = startCli(['up', ...args], { cwd: path, env });
+      const started = startCli(['up', ...args], { ...place, env });
       daemon = started;
       keep(started);
       return { ...started, finished: (timeoutMs = 120_000) => finished(started, name, timeoutMs) };

@@ -5,6 +5,7 @@
 import { createMemoryHub } from '../../src/adapters/memory/hub.ts';
 import type { MemoryHub, PushFault } from '../../src/adapters/memory/hub.ts';
 import { createManualClock } from '../../src/adapters/memory/clock.ts';
+import { createMemoryDecisionLog } from '../../src/adapters/memory/decisionLog.ts';
 import type { ManualClock } from '../../src/adapters/memory/clock.ts';
 import { createMemoryLocal } from '../../src/adapters/memory/local.ts';
 import { createMemoryStore } from '../../src/adapters/memory/store.ts';
@@ -19,10 +20,12 @@ import type { Loop } from '../../src/cycle/loop.ts';
 import { pass } from '../../src/cycle/pass.ts';
 import type { PassOptions, PassReport } from '../../src/cycle/pass.ts';
 import type { Chain, ClaimRecord } from '../../src/model/claim.ts';
+import type { DecisionRecord } from '../../src/model/decision.ts';
 import type { RefUpdate, Signature, TreeEdit } from '../../src/model/git.ts';
 import type { Oid } from '../../src/model/ids.ts';
 import { FLEET_REF, branchRef, claimRef } from '../../src/model/layout.ts';
 import type { Fleet } from '../../src/model/snapshot.ts';
+import { archivedChain } from '../../src/observe/archive.ts';
 import { openAges } from '../../src/observe/ages.ts';
 import { chainHistory, createChainReader } from '../../src/observe/chains.ts';
 import type { ChainReader } from '../../src/observe/chains.ts';
@@ -34,6 +37,7 @@ import { fileAt, treeOf } from '../../src/observe/tree.ts';
 import type { Checkout } from '../../src/ports/checkout.ts';
 import type { Hub, PushOutcome } from '../../src/ports/hub.ts';
 import { createMachine } from './memoryMachine.ts';
+import { memoryProjects } from './memoryProject.ts';
 import type { Job, Machine, Work } from './memoryMachine.ts';
 
 export const MAIN = branchRef('main');
@@ -69,6 +73,8 @@ export interface MemoryNode extends Seat {
   readonly loop: Loop;
   /** What the node said for the log. */
   readonly said: { readonly event: string; readonly fields: Readonly<Record<string, unknown>> }[];
+  /** What it put on record, oldest first. */
+  readonly decided: readonly DecisionRecord[];
   pass(options?: Partial<PassOptions>): Promise<PassReport>;
   /** Passes until nothing moves, at most `max`. */
   rest(max?: number): Promise<PassReport>;
@@ -88,7 +94,7 @@ export interface MemoryFleet {
   commit(files: Readonly<Record<string, string | null>>): Promise<Oid>;
   /** Text of a file on the hub's main. */
   file(path: string): Promise<string | null>;
-  /** The claim chain on the hub, oldest first. */
+  /** The claim chain on the hub, oldest first; that in the archive where its ref was collected. */
   chain(task: string): Promise<readonly ClaimRecord[]>;
   tip(task: string): Promise<Chain>;
   /** Lets virtual time pass until the work is done. */
@@ -106,6 +112,8 @@ export interface MemoryFleetOptions {
   readonly work?: (job: Job) => Work;
   readonly verify?: (task: string, read: (path: string) => Promise<string | null>) => number | Promise<number>;
   readonly checkouts?: Readonly<Record<string, Checkout>>;
+  /** Hubs of the projects that `config` names. */
+  readonly projects?: Readonly<Record<string, MemoryHub>>;
 }
 
 export const TTL_MS = 60_000;
@@ -116,7 +124,7 @@ export async function createMemoryFleet(options: MemoryFleetOptions): Promise<Me
   const hub = createMemoryHub();
   const clock = createManualClock(seed);
   const faults = new WeakMap<readonly RefUpdate[], (updates: readonly RefUpdate[]) => PushFault>();
-  hub.onPush = (updates) => faults.get(updates)?.(updates) ?? 'ok';
+  for (const each of [hub, ...Object.values(options.projects ?? {})]) each.onPush = (updates) => faults.get(updates)?.(updates) ?? 'ok';
   const world: World = { hub, clock, faults, drive: (work) => drive(clock, work) };
   const founder = await found(world, { 'cambium.yaml': configText(options), ...files });
   const nodes = new Map<string, MemoryNode>();
@@ -133,7 +141,7 @@ export async function createMemoryFleet(options: MemoryFleetOptions): Promise<Me
     },
     async chain(task) {
       await refresh(world, founder);
-      const tip = hub.refs.get(claimRef(task));
+      const tip = hub.refs.get(claimRef(task)) ?? (await archivedChain(founder.store, founder.node.hub, founder.reader, hub, task))?.tip;
       return tip === undefined ? [] : (await chainHistory(founder.store, founder.reader, tip)).map(({ record }) => record).toReversed();
     },
     async tip(task) {
@@ -206,7 +214,7 @@ async function openSeat(world: World, name: string, machine?: Machine, kept: { r
   const local = createMemoryLocal(records);
   const used = machine ?? createMachine({ clock, store, work: () => ({}), verify: () => 0 });
   const hub = guard(world, () => seat, world.hub.connect(store));
-  const opened = await openHubMirror({ store, hub, branch: 'main', trackingRef: null });
+  const opened = await openHubMirror({ store, hub, local, branch: 'main', trackingRef: null });
   let asked = 0;
   const known = (): ReturnType<typeof opened.known> => {
     asked += 1;
@@ -216,13 +224,13 @@ async function openSeat(world: World, name: string, machine?: Machine, kept: { r
   const mirror = { ...opened, known, refresh: async () => { asked = 0; return opened.refresh(); } };
   const reader = createChainReader(store);
   const ages = await openAges(local, store, { additions: async () => new Map() });
-  const fleets = createFleetReader({ store, chains: reader, index: createTaskIndex(store), ages, local, version: '0.0.0' });
+  const fleets = createFleetReader({ store, chains: reader, index: createTaskIndex(store), ages, local, version: '0.2.0' });
   const { process, machine: id } = await used.supervisor.self();
   const identity = { node: name, incarnation: clock.ulid(), machine: id, bootId: process.boot_id, process };
-  const node: Node = { identity, store, hub, mirror, clock, local, supervisor: used.supervisor, version: '0.0.0' };
+  const node: Node = { identity, store, hub, mirror, clock, local, supervisor: used.supervisor, version: '0.2.0', config: fleets.config };
   const seat: Seat & { readonly clone: Clone } = {
     name, store, reader, fleets, node, fault: () => 'ok', afterPush: undefined, order: (updates) => updates, tear: null, dead: false, pushes: [],
-    clone: { mirror, fleets, reader, local, worktrees: used.worktrees, workDir: '/work', store, hub, clock, supervisor: used.supervisor, branch: 'main', version: '0.0.0' } as unknown as Clone,
+    clone: { mirror, fleets, reader, local, worktrees: used.worktrees, workDir: '/work', store, hub, clock, supervisor: used.supervisor, branch: 'main', version: '0.2.0', config: fleets.config } as unknown as Clone,
     look: async () => fleets.read(await mirror.refresh()),
     publish: (members, more) => world.drive(publish(node, members, more)),
   };
@@ -280,6 +288,7 @@ async function openNode(world: World, name: string, options: MemoryFleetOptions)
   const kept = { store: createMemoryStore(), records: new Map<string, string>() };
   const machine = createMachine({ clock: world.clock, store: kept.store, work: options.work ?? (() => ({})), verify: options.verify ?? (() => 0) });
   const said: MemoryNode['said'] = [];
+  const decided: DecisionRecord[] = [];
   const agents = [...(options.nodes[name] ?? [])];
 
   async function live(): Promise<Life> {
@@ -287,8 +296,9 @@ async function openNode(world: World, name: string, options: MemoryFleetOptions)
     const { process, machine: id } = await machine.supervisor.self();
     const lives = await openLives(seat.node.local, id, process, world.clock.ulid());
     const node: Node = { ...seat.node, identity: { ...seat.node.identity, incarnation: lives.incarnation } };
-    const clone = { ...seat.clone, checkout: async () => options.checkouts?.[name] ?? ABSENT };
-    const loop = await world.drive(openLoop({ clone, node, lives, agents, say: (event, fields = {}) => void said.push({ event, fields }) }));
+    const projects = memoryProjects(kept.store, machine.worktrees, (project, store) => guard(world, () => seat, (options.projects ?? {})[project]!.connect(store)));
+    const clone = { ...seat.clone, projects, checkout: async () => options.checkouts?.[name] ?? ABSENT };
+    const loop = await world.drive(openLoop({ clone, node, lives, agents, log: createMemoryDecisionLog(decided), say: (event, fields = {}) => void said.push({ event, fields }) }));
     Object.defineProperty(loop.shop, 'providers', { value: machine.providers });
     let end: () => void = () => undefined;
     const gone = new Promise<never>((_resolve, reject) => {
@@ -306,7 +316,7 @@ async function openNode(world: World, name: string, options: MemoryFleetOptions)
   let life = await live();
   const passed = (more: Partial<PassOptions> = {}): Promise<PassReport> => world.drive(Promise.race([pass(life.loop, { fullScan: true, ...more }), life.gone]));
   const node: Partial<MemoryNode> = {
-    machine, records: kept.records, said, kill,
+    machine, records: kept.records, said, decided, kill,
     pass: passed,
     async rest(max = 20) {
       for (let passes = 1; ; passes++) {

@@ -19,6 +19,8 @@ export interface Job {
   readonly agent: string;
   readonly node: string;
   readonly feedback: string | null;
+  /** The instruction as it was told. */
+  readonly text: string;
 }
 
 /** What it does: by default it ends well at once and changes nothing. */
@@ -142,7 +144,7 @@ function providerOf(name: string, conversational: boolean): Provider {
     name, conversational,
     probe: async () => ({ version: '1.0' }),
     prepare: ({ task, epoch, attempt, agent, node, feedback, worktree, instruction }): SpawnSpec => {
-      const job: Job = { task: task.id, epoch, attempt, agent, node, feedback: feedback ?? null };
+      const job: Job = { task: task.id, epoch, attempt, agent, node, feedback: feedback ?? null, text: instruction };
       return { argv: ['agent'], cwd: worktree, env: {}, stdin: instruction, files: { 'job.json': JSON.stringify(job) } };
     },
     async interpret(_request, end, readFile) {

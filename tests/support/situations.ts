@@ -47,7 +47,7 @@ export interface FleetParts {
 export function fleetOf({ tasks = [], results = [], chains = [], more = {} }: FleetParts): Fleet {
   return {
     main: { commit: 'main', tree: 'tree' }, config: DEFAULT_CONFIG, tasks: new Map(tasks.map((task) => [task.id, task])), results: new Map(results.map((result) => [result.task, result])),
-    projections: new Map(), quarantine: [], chains: new Map(chains.map((chain) => [chain.record.task, chain])), nodes: new Map(), unlanded: new Set(), unreadable: new Set(), missingContext: new Map(), since: new Map(), ...more,
+    projections: new Map(), strays: [], quarantine: [], chains: new Map(chains.map((chain) => [chain.record.task, chain])), nodes: new Map(), unlanded: new Set(), unreadable: new Set(), archived: new Map(), reopened: new Set(), missingContext: new Map(), since: new Map(), ...more,
   } as Fleet;
 }
 

@@ -1,5 +1,5 @@
 /** The few files that commands read and write for a person: reports, instruction texts, a new workspace. */
-import { access, appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, appendFile, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
@@ -26,6 +26,12 @@ export async function writeNew(path: string, content: string): Promise<boolean> 
 export async function appendLine(path: string, line: string): Promise<void> {
   const exists = await access(path).then(() => true, () => false);
   await appendFile(path, `${exists ? '\n' : ''}${line}\n`);
+}
+
+/** True also where nothing stands at the path. */
+export async function isEmptyFolder(path: string): Promise<boolean> {
+  const names = await readdir(path).catch((cause: NodeJS.ErrnoException) => (cause.code === 'ENOENT' ? [] : null));
+  return names?.length === 0;
 }
 
 export async function makeFolder(path: string): Promise<void> {
