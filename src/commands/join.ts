@@ -10,7 +10,7 @@ import { CambiumError } from '../errors.ts';
 import { chainState } from '../model/claim.ts';
 import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
-import { ARCHIVE_PREFIX, CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, nodeRef } from '../model/layout.ts';
+import { ARCHIVE_PREFIX, CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, RESCUE_PREFIX, REVIEW_BRANCHES, REVIEW_PREFIX, STALE_PREFIX, WIP_PREFIX, nodeRef } from '../model/layout.ts';
 import { parseFleetRecord } from '../observe/fleetRecord.ts';
 import { pushMarker } from '../workspace/bootstrap.ts';
 import { findPlace, hostName, nodeName, nodeOf, openClone, wire } from '../workspace/compose.ts';
@@ -67,12 +67,14 @@ async function requireFit(clone: Clone, node: string): Promise<void> {
   if (!verdict.fit) throw new CambiumError(verdict.code, verdict.reason, { hint: verdict.hint });
 }
 
+/** Refs that hold work or history beside the claims. */
+const KEPT = [ARCHIVE_PREFIX, WIP_PREFIX, STALE_PREFIX, RESCUE_PREFIX, REVIEW_PREFIX, REVIEW_BRANCHES];
+
 /** An empty remote takes over all that the embedded hub knows, claim chains included (PROTOCOL P10). */
 async function joinHub(embedded: Clone, clone: Clone): Promise<'made' | 'joined'> {
   const old = await embedded.mirror.refresh();
-  // Chains of archived tasks are on the hub alone until somebody looks into them.
-  const archives = [...old.refs].filter(([ref]) => ref.startsWith(ARCHIVE_PREFIX));
-  await embedded.hub.fetch(new Map(archives));
+  // What is kept, waits for review or is archived stands on the hub alone until somebody looks into it.
+  await embedded.hub.fetch(new Map([...old.refs].filter(([ref]) => KEPT.some((prefix) => ref.startsWith(prefix)))));
   await requireNothingHeld(embedded);
   // The mirror's marks are those of the embedded hub; from here on they are the remote's.
   await forgetMirror(clone);
@@ -87,8 +89,8 @@ async function joinHub(embedded: Clone, clone: Clone): Promise<'made' | 'joined'
   if (view.main !== null && (await clone.store.mergeBase(ours, view.main)) === null) {
     throw new CambiumError('refused', `The branch ${clone.branch} of that remote shares no history with this repository.`, { hint: 'Join an empty remote, or start from a clone of that one: `git clone <url>`, then `cambium init` and `cambium join` there.' });
   }
-  const claims: RefUpdate[] = view.main === null ? [...old.refs].filter(([ref]) => ref.startsWith(CLAIMS_PREFIX) || ref.startsWith(ARCHIVE_PREFIX)).map(([ref, to]) => ({ ref, expect: null, to })) : [];
-  await pushMarker(fresh, ours, claims);
+  const taken: RefUpdate[] = view.main === null ? [...old.refs].filter(([ref]) => [CLAIMS_PREFIX, ...KEPT].some((prefix) => ref.startsWith(prefix))).map(([ref, to]) => ({ ref, expect: null, to })) : [];
+  await pushMarker(fresh, ours, taken);
   return 'made';
 }
 
