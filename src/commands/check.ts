@@ -4,7 +4,8 @@ import { byPlace } from '../model/finding.ts';
 import type { Finding } from '../model/finding.ts';
 import { checkWorkspace } from '../workspace/check.ts';
 import type { CheckReport } from '../workspace/check.ts';
-import { paint, plain } from './output.ts';
+import { paint } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 
 export async function checkCommand(paths: readonly string[], options: { readonly strict?: boolean | undefined }): Promise<Answer> {

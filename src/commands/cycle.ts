@@ -3,7 +3,8 @@ import type { Decision } from '../model/decision.ts';
 import { openClone } from '../workspace/compose.ts';
 import { planCycle, runCycle } from '../workspace/cycle.ts';
 import type { CycleReport, PlannedCycle } from '../workspace/cycle.ts';
-import { paint, plain, table } from './output.ts';
+import { paint, table } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 
 export interface CycleCommandOptions {

@@ -4,7 +4,8 @@ import { explain } from '../workspace/explain.ts';
 import type { ExplainedTask } from '../workspace/explain.ts';
 import { withSession } from '../workspace/session.ts';
 import { decisionRows } from './log.ts';
-import { paint, plain, table } from './output.ts';
+import { paint, table } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 
 export function explainCommand(id: string): Promise<Answer> {

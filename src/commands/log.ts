@@ -3,7 +3,8 @@ import { readLog } from '../adapters/git/readLog.ts';
 import type { ToldDecision } from '../model/decision.ts';
 import { readDecisions } from '../workspace/log.ts';
 import { withSession } from '../workspace/session.ts';
-import { paint, plain, table } from './output.ts';
+import { paint, table } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 
 export interface LogOptions {

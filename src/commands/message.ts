@@ -2,7 +2,7 @@
 import { readInput } from '../adapters/system/files.ts';
 import { readMessages, writeMessage } from '../workspace/messages.ts';
 import { withSession } from '../workspace/session.ts';
-import { plain } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 
 export interface SendOptions {

@@ -4,8 +4,6 @@ import { CambiumError, exitStatus } from '../errors.ts';
 
 import { plain } from '../workspace/plain.ts';
 
-export { plain };
-
 export interface Answer {
   readonly data: unknown;
   /** What a person reads; `data` is what a program reads with --json. */

@@ -2,7 +2,8 @@
 import { withSession } from '../workspace/session.ts';
 import { wholeTask } from '../workspace/show.ts';
 import type { WholeTask } from '../workspace/show.ts';
-import { paint, plain, table } from './output.ts';
+import { paint, table } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 import { bodiesText, chainText, headText, staleText } from './taskShow.ts';
 

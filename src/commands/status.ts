@@ -1,7 +1,8 @@
 /** `cambium status`: is all well, what runs, what is stuck and why, what is next. */
 import { orient } from '../orient/situation.ts';
 import type { TaskSituation, TaskState } from '../orient/situation.ts';
-import { paint, plain, table } from './output.ts';
+import { paint, table } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 import { daemonRuns, withSession } from '../workspace/session.ts';
 import type { Session } from '../workspace/session.ts';

@@ -1,7 +1,7 @@
 /** `cambium sync`. */
 import { syncCheckout } from '../workspace/sync.ts';
 import { withSession } from '../workspace/session.ts';
-import { plain } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 
 export function syncCommand(options: { readonly yes?: boolean | undefined }): Promise<Answer> {

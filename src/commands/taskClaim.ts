@@ -2,7 +2,7 @@
 import { claimTask, releaseTask, renewTask } from '../workspace/claimTask.ts';
 import { withSession } from '../workspace/session.ts';
 import type { Answer } from './output.ts';
-import { plain } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 
 export interface ClaimOptions {
   readonly agent?: string | undefined;

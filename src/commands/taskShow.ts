@@ -6,7 +6,8 @@ import { listTasks, situationNow, summary, taskDetail } from '../workspace/queue
 import type { TaskDetail } from '../workspace/queue.ts';
 import { withSession } from '../workspace/session.ts';
 import type { Session } from '../workspace/session.ts';
-import { paint, plain, table } from './output.ts';
+import { paint, table } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 
 const COLOR: Readonly<Record<TaskState, number>> = { input: 35, review: 35, held: 36, ready: 32, waiting: 33, blocked: 33, failed: 31, cancelled: 90, done: 90 };

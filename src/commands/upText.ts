@@ -4,7 +4,8 @@ import type { Clone } from '../workspace/clone.ts';
 import type { Oid } from '../model/ids.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import { orient } from '../orient/situation.ts';
-import { paint, plain } from './output.ts';
+import { paint } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import { quarantineText } from './taskShow.ts';
 
 export function eventLine(at: Date, event: string, fields: Readonly<Record<string, unknown>>, json: boolean): string {

@@ -3,7 +3,7 @@ import { withSession } from '../workspace/session.ts';
 import { upgradeWorkspace } from '../workspace/upgrade.ts';
 import type { UpgradeOptions } from '../workspace/upgrade.ts';
 import type { UpgradeReport } from '../workspace/upgradeReport.ts';
-import { plain } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 
 export function upgradeCommand(options: UpgradeOptions): Promise<Answer> {

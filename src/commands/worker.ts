@@ -2,7 +2,8 @@
 import { withSession } from '../workspace/session.ts';
 import { agentOf } from '../workspace/session.ts';
 import { activeWorkers, heartbeat, registerWorker, shouldWorkerContinue } from '../workspace/workers.ts';
-import { plain, table } from './output.ts';
+import { table } from './output.ts';
+import { plain } from '../workspace/plain.ts';
 import type { Answer } from './output.ts';
 
 export interface WorkerOptions {

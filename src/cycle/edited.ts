@@ -8,7 +8,7 @@
 import { afresh } from '../act/project/work.ts';
 import { endRun, stopSpawn } from '../act/run/end.ts';
 import { saveRun } from '../act/run/workshop.ts';
-import { misfit } from '../decide/claims.ts';
+import { misfit } from '../orient/fit.ts';
 import { taskFileKind, taskStem } from '../model/layout.ts';
 import { isPinnedRun } from '../act/run/pin.ts';
 import type { Run } from '../model/run.ts';

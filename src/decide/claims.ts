@@ -4,7 +4,6 @@ import type { LocalAgent, Snapshot } from '../model/snapshot.ts';
 import { misfit } from '../orient/fit.ts';
 import type { Situation, TaskSituation } from '../orient/situation.ts';
 
-export { misfit } from '../orient/fit.ts';
 
 export interface ClaimDecision {
   readonly task: TaskSituation;

@@ -2,7 +2,7 @@
 import { chainState, isTerminal } from '../model/claim.ts';
 import type { Snapshot } from '../model/snapshot.ts';
 import type { Situation, TaskSituation } from '../orient/situation.ts';
-import { misfit } from './claims.ts';
+import { misfit } from '../orient/fit.ts';
 
 /**
  * True when nothing is ready or held, here or on another node, that one of this node's agents could run, and

@@ -16,6 +16,7 @@ import type { Store } from '../ports/store.ts';
 import { archiveMonths, entryOf, fetchMonths } from './archive.ts';
 import { openArchiveMarks } from './archiveMarks.ts';
 import type { ArchiveMarks } from './archiveMarks.ts';
+import { listAgain } from './listAgain.ts';
 
 export interface HubView {
   readonly main: Oid | null;
@@ -50,9 +51,6 @@ export interface MirrorOptions {
 
 /** Refs whose objects every node needs; the others (wip, stale, rescue, archive) are fetched when looked into. */
 const NEEDED = [CLAIMS_PREFIX, NODES_PREFIX, LOCKS_PREFIX, FLEET_REF];
-
-/** A listing and the fetch that follows are two moments; a ref that moved in between is listed again. */
-const REFRESH_TRIES_MAX = 5;
 
 export async function openHubMirror(options: MirrorOptions): Promise<HubMirror> {
   const { store, hub, branch } = options;
@@ -90,15 +88,7 @@ export async function openHubMirror(options: MirrorOptions): Promise<HubMirror> 
   return {
     branch,
     known: view,
-    async refresh() {
-      for (let tries = 1; ; tries++) {
-        try {
-          return await refreshOnce();
-        } catch (error) {
-          if (!(error instanceof CambiumError && error.code === 'refused') || tries === REFRESH_TRIES_MAX) throw error;
-        }
-      }
-    },
+    refresh: () => listAgain(refreshOnce),
     async adopt(updates, also) {
       const next = new Map(refs);
       for (const { ref, to } of updates) {

@@ -3,12 +3,12 @@
  * Kept apart from the workspace's mirror even where both have one hub. It holds no marks of its own: the branch belongs to
  * the project's people, and whether a guest chain went backwards is told by its epochs.
  */
-import { CambiumError } from '../errors.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
 import { LOCKS_PREFIX, REVIEW_BRANCHES, STALE_PREFIX, WIP_PREFIX, branchRef, guestRef, reviewBranch } from '../model/layout.ts';
 import type { Hub } from '../ports/hub.ts';
 import type { Store } from '../ports/store.ts';
 import type { HubMirror, HubView } from './hubMirror.ts';
+import { listAgain } from './listAgain.ts';
 
 export interface ProjectMirror extends HubMirror {
   /** From the next refresh on, the objects of this task's refs are brought here, too. */
@@ -27,9 +27,6 @@ export const WORK_BRANCHES = 'refs/heads/cambium/';
 /** Where unfinished work is kept on a host that takes branches only. */
 export const KEPT_BRANCHES = 'refs/heads/cambium-kept/';
 export const workBranch = (task: TaskId): string => `${WORK_BRANCHES}${task}`;
-
-/** A listing and the fetch that follows are two moments; a ref that moved in between is listed again. */
-const REFRESH_TRIES_MAX = 5;
 
 export function openProjectMirror({ store, hub, branch, fleet }: ProjectMirrorOptions): ProjectMirror {
   const main = branchRef(branch);
@@ -52,15 +49,7 @@ export function openProjectMirror({ store, hub, branch, fleet }: ProjectMirrorOp
     branch,
     known: view,
     follow: (task) => [guestRef(fleet, task), reviewBranch(task), workBranch(task)].forEach((ref) => void followed.add(ref)),
-    async refresh() {
-      for (let tries = 1; ; tries++) {
-        try {
-          return await refreshOnce();
-        } catch (error) {
-          if (!(error instanceof CambiumError && error.code === 'refused') || tries === REFRESH_TRIES_MAX) throw error;
-        }
-      }
-    },
+    refresh: () => listAgain(refreshOnce),
     async adopt(updates, also = []) {
       const next = new Map(refs);
       for (const { ref, to } of updates) {

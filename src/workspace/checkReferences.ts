@@ -2,7 +2,7 @@
  * What files say of each other, for `cambium check`: tasks that wait for what does not exist, that nobody may take, or
  * that ask for what cambium.yaml does not define. By the same functions that decide in the loop. Pure.
  */
-import { misfit } from '../decide/claims.ts';
+import { misfit } from '../orient/fit.ts';
 import { closestWord } from '../model/closest.ts';
 import type { FleetConfig } from '../model/config.ts';
 import type { Finding, FindingCode, FindingLevel } from '../model/finding.ts';

@@ -13,7 +13,7 @@ import type { Oid } from '../model/ids.ts';
 import { ROSTER_PATH } from '../model/layout.ts';
 import { renderMessage } from '../model/message.ts';
 import { fileAt, treeOf } from '../observe/tree.ts';
-import { misfit } from '../decide/claims.ts';
+import { misfit } from '../orient/fit.ts';
 import { agentNamed } from '../orient/agents.ts';
 import { readSession } from './claimSessions.ts';
 import { published, unanswered } from './published.ts';

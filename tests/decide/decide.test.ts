@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { decideClaims, misfit, spread } from '../../src/decide/claims.ts';
+import { decideClaims, spread } from '../../src/decide/claims.ts';
+import { misfit } from '../../src/orient/fit.ts';
 import { isIdle } from '../../src/decide/idle.ts';
 import { decideHealing, decideReleases, decideTakeovers } from '../../src/decide/recovery.ts';
 import type { LeaseWatch } from '../../src/model/lease.ts';
