@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, test } from 'vitest';
 import { bootMs } from '../../../src/adapters/system/bootClock.ts';
@@ -73,7 +73,9 @@ test('a scratch folder that is deleted fences its agent', async () => {
   const scratch = join(folder.path, id);
   await supervisor.start(id, scratch, specOf(AGENT), limitsIn(60_000));
   await isUp(scratch);
-  rmSync(scratch, { recursive: true, force: true });
+  // At one stroke, as the supervisor still writes into it: a removal file by file can meet a file that is new.
+  renameSync(scratch, `${scratch}.gone`);
+  rmSync(`${scratch}.gone`, { recursive: true, force: true, maxRetries: 5 });
   await until(() => livingWithMark(id).length === 0 || null);
   expect(await supervisor.status(scratch)).toEqual({ state: 'lost' });
 });
