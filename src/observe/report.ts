@@ -4,17 +4,21 @@
  */
 import { parse } from 'yaml';
 import type { Criterion, Task } from '../model/task.ts';
-import type { FailureKind } from '../ports/provider.ts';
+import type { FailureKind } from '../model/spawn.ts';
 
 const CHARS_MAX = 1024 * 1024;
 const FRONT_CHARS_MAX = 64 * 1024;
-const FAILURES: readonly string[] = ['auth', 'rate_limit', 'overloaded', 'refused', 'denied', 'hung', 'timeout', 'crashed', 'empty'] satisfies readonly FailureKind[];
+const QUESTION_CHARS_MAX = 4_000;
+/** `auth` is not among them: it would park the provider until a person comes, on the word of whatever wrote the file. */
+const FAILURES: readonly string[] = ['rate_limit', 'overloaded', 'refused', 'denied', 'hung', 'timeout', 'crashed', 'empty'] satisfies readonly FailureKind[];
 
 export interface AgentResult {
   readonly failed: boolean;
   /** What the agent says was the cause, when it failed and said so. */
   readonly failure: FailureKind | null;
   readonly retryable: boolean;
+  /** What it must know from a person before it can go on (`outcome: input`, `question: …`). */
+  readonly question: string | null;
   readonly criteria: readonly Criterion[];
   readonly body: string;
 }
@@ -27,6 +31,7 @@ export function parseResultFile(text: string): AgentResult {
     failed,
     failure: failed && FAILURES.includes(said) ? (said as FailureKind) : null,
     retryable: front['retryable'] !== false,
+    question: questionOf(front, body),
     criteria: Array.isArray(front['criteria']) ? front['criteria'].flatMap(criterionOf) : [],
     body: body.trim(),
   };
@@ -47,6 +52,14 @@ function split(text: string): { readonly front: Front; readonly body: string } {
   }
 }
 
+/** An agent that asks without a question has told it in its words. */
+function questionOf(front: Front, body: string): string | null {
+  if (!/^(input|needs[-_ ]input|blocked)$/i.test(String(front['outcome'] ?? ''))) return null;
+  const said = front['question'];
+  const text = typeof said === 'string' && said.trim() !== '' ? said.trim() : body.trim();
+  return text === '' ? 'It needs an answer, and did not say to what.' : text.slice(0, QUESTION_CHARS_MAX);
+}
+
 function criterionOf(value: unknown): readonly Criterion[] {
   if (typeof value !== 'object' || value === null) return [];
   const { text, met, evidence } = value as Record<string, unknown>;
@@ -56,9 +69,9 @@ function criterionOf(value: unknown): readonly Criterion[] {
 }
 
 /** The task's own criteria in their order, each as reported; one that nobody spoke of is unmet. */
-export function judgeCriteria(task: Task, reported: readonly Criterion[]): readonly Criterion[] {
+export function judgeCriteria(task: Task | null, reported: readonly Criterion[]): readonly Criterion[] {
   const byText = new Map(reported.map((criterion) => [plain(criterion.text), criterion]));
-  return task.acceptanceCriteria.map((text) => ({ met: false, evidence: 'not reported', ...byText.get(plain(text)), text }));
+  return (task?.acceptanceCriteria ?? []).map((text) => ({ met: false, evidence: 'not reported', ...byText.get(plain(text)), text }));
 }
 
 function plain(text: string): string {

@@ -38,6 +38,13 @@ export interface Supervisor {
   setDeadline(scratch: string, deadlineBootMs: number): Promise<void>;
   /** TERM, grace, KILL for every descendant; resolves when none is left. `graceMs` instead of the spawn's own grace. */
   stop(scratch: string, reason: 'fenced' | 'asked', graceMs?: number): Promise<void>;
+  /**
+   * Holds every process of the spawn still (SIGSTOP), and those they start, until it is called with false. Neither its time
+   * limit nor its silence runs meanwhile; its deadline does (P4.4). A spawn that has ended is left alone.
+   */
+  freeze(scratch: string, frozen: boolean): Promise<void>;
+  /** What its log has gained since byte `from`, redacted, with the byte to go on from; a whole line at the end is not promised. */
+  readLog(scratch: string, from: number): Promise<{ readonly text: string; readonly next: number }>;
   /** A file that a spawn left in its scratch folder, or null. */
   readFile(scratch: string, name: string): Promise<string | null>;
   /** Calls back when a spawn of this machine may have ended. */

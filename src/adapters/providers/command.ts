@@ -6,35 +6,37 @@
  */
 import { CambiumError } from '../../errors.ts';
 import type { Provider, SpawnEnd, SpawnReport, SpawnRequest, SpawnSpec } from '../../ports/provider.ts';
+import type { ProviderConfig } from '../../model/config.ts';
 import { findProgram } from '../system/findProgram.ts';
 import { redact, secretValues } from '../system/redact.ts';
-import { spawnVariables } from './environment.ts';
-import { assemblePrompt } from './prompt.ts';
 import { judgeCriteria, parseResultFile } from '../../observe/report.ts';
 import type { AgentResult } from '../../observe/report.ts';
-import { howItEnded, stopOf, tailMarkdown } from './stopped.ts';
+import { environmentOf, modelNamed } from './clientSettings.ts';
+import { plainReader } from './plainReader.ts';
+import { UNTOLD, howItEnded, stopOf, tailMarkdown } from './stopped.ts';
 
 const PROMPT_FILE = 'prompt.md';
 const RESULT_FILE = 'result.md';
 
-export interface CommandConfig {
-  /** Argument vector with {prompt_file} {result_file} {worktree} {task} {agent} {epoch} {model}. */
-  readonly command: readonly string[];
-  /** Added to the minimal environment; the place for a CLI's credentials. */
-  readonly env?: Readonly<Record<string, string>>;
-}
+/** The argument vector may hold {prompt_file} {result_file} {worktree} {task} {agent} {epoch} {model}. */
+export type CommandConfig = Pick<ProviderConfig, 'command'> & Partial<Pick<ProviderConfig, 'env' | 'models'>>;
 
 /** Throws `bad-config` for an empty command. */
-export function createCommand(name: string, { command, env = {} }: CommandConfig): Provider {
+export function createCommand(name: string, { command, env: said = {}, models = {} }: CommandConfig): Provider {
   const [program] = command;
   if (program === undefined || program === '') {
     throw new CambiumError('bad-config', `The provider ${name} has an empty command.`, { hint: `Set providers.${name}.command in cambium.yaml, e.g. [mycli, run, "{prompt_file}"].` });
   }
+  const env = environmentOf({ env: said });
   return {
     name,
     conversational: true,
     probe: async () => probe(name, program),
+    resumes: 'never',
+    family: name,
+    model: (asked) => modelNamed({ models }, asked),
     prepare: (request) => prepare(request, command, env),
+    reader: plainReader,
     interpret: (request, end, readFile) => interpret(request, end, readFile, secretValues(env)),
   };
 }
@@ -47,18 +49,17 @@ async function probe(name: string, program: string): Promise<Awaited<ReturnType<
 }
 
 function prepare(request: SpawnRequest, command: readonly string[], env: Readonly<Record<string, string>>): SpawnSpec {
-  const resultFile = `${request.scratch}/${RESULT_FILE}`;
+  const { resultFile, prompt } = request;
   const promptFile = `${request.scratch}/${PROMPT_FILE}`;
-  const prompt = assemblePrompt(request, { resultFile });
   const values: Readonly<Record<string, string>> = {
     prompt_file: promptFile, result_file: resultFile, worktree: request.worktree,
-    task: request.task.id, agent: request.agent, epoch: String(request.epoch), model: request.model ?? '',
+    task: request.task?.id ?? '', agent: request.agent, epoch: String(request.epoch), model: request.model ?? '',
   };
   return {
     // One pass, so that a value is never searched for placeholders; braces of another meaning stay.
     argv: command.map((part) => part.replace(/\{([a-z_]+)\}/g, (whole, key: string) => values[key] ?? whole)),
     cwd: request.directory,
-    env: { ...env, ...spawnVariables(request), CAMBIUM_PROMPT_FILE: promptFile, CAMBIUM_RESULT_FILE: resultFile },
+    env: { ...env, ...request.variables, CAMBIUM_PROMPT_FILE: promptFile, CAMBIUM_RESULT_FILE: resultFile },
     stdin: prompt,
     files: { [PROMPT_FILE]: prompt },
   };
@@ -71,15 +72,16 @@ async function interpret(
   const result = text === null || text.trim() === '' ? null : parseResultFile(redact(text, secrets));
   const stop = stopOf(end);
   const exited = stop === null && end.exit === 0;
-  const ok = exited && result?.failed !== true;
-  const failure = stop === null ? (result?.failure ?? (exited ? 'refused' : 'crashed')) : stop.failure;
+  const ok = exited && result?.failed !== true && (result?.question ?? null) === null;
+  const failure = stop === null ? (result?.failure ?? (exited ? 'declared' : 'crashed')) : stop.failure;
   return {
     ok,
     failure: ok ? null : failure,
     report: reportOf(result, end, exited ? undefined : (stop?.text ?? `The command ended with ${howItEnded(end)}.`)),
     criteria: judgeCriteria(request.task, result?.criteria ?? []),
-    usage: null, costUsd: null, session: null,
+    ...UNTOLD,
     retryable: result?.retryable ?? true,
+    question: ok ? null : (result?.question ?? null),
   };
 }
 

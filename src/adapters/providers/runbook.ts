@@ -7,12 +7,12 @@
  */
 import type { Provider, SpawnReport, SpawnRequest, SpawnSpec } from '../../ports/provider.ts';
 import type { SpawnEnd } from '../../ports/provider.ts';
-import { spawnVariables } from './environment.ts';
 import { fencedBlocks } from './fences.ts';
 import type { FencedBlock } from './fences.ts';
 import { REPORT_FILE, RUNBOOK_FILE, parseReport, renderReport } from './runbookReport.ts';
 import type { RunbookOrder, RunbookReport } from './runbookReport.ts';
-import { howItEnded, judgeAll, stopOf, tailMarkdown } from './stopped.ts';
+import { plainReader } from './plainReader.ts';
+import { UNTOLD, howItEnded, judgeAll, stopOf, tailMarkdown } from './stopped.ts';
 
 const RUN = new Set(['sh', 'shell']);
 /** Shells whose blocks a reader might expect to be run. */
@@ -27,9 +27,13 @@ export interface RunbookOptions {
 export function createRunbook({ program, node }: RunbookOptions): Provider {
   return {
     name: 'runbook',
+    family: 'runbook',
     conversational: false,
+    resumes: 'never',
     probe: async () => ({ version: '1' }),
+    model: (asked) => asked,
     prepare: (request) => prepare(request, [node, program]),
+    reader: plainReader,
     interpret,
   };
 }
@@ -52,7 +56,7 @@ function prepare(request: SpawnRequest, program: readonly string[]): SpawnSpec {
   return {
     argv: [...program, `${request.scratch}/${RUNBOOK_FILE}`],
     cwd: request.directory,
-    env: spawnVariables(request),
+    env: request.variables,
     stdin: '',
     files: { [RUNBOOK_FILE]: JSON.stringify(order) },
   };
@@ -75,11 +79,9 @@ async function interpret(request: SpawnRequest, end: SpawnEnd, readFile: (name: 
   };
 }
 
-const UNPAID = { usage: null, costUsd: null, session: null } as const;
-
-function base(plan: Plan, report: RunbookReport | null, end: SpawnEnd, reason?: string): Pick<SpawnReport, 'report' | keyof typeof UNPAID> {
+function base(plan: Plan, report: RunbookReport | null, end: SpawnEnd, reason?: string): Pick<SpawnReport, 'report' | keyof typeof UNTOLD> {
   const body = report === null || report.blocks.length === 0 ? tailMarkdown(end) : renderReport(report, plan.run.length);
-  return { ...UNPAID, report: ['# Report', reason, passedOverText(plan), body].filter((part) => part !== undefined).join('\n\n') };
+  return { ...UNTOLD, report: ['# Report', reason, passedOverText(plan), body].filter((part) => part !== undefined).join('\n\n') };
 }
 
 function reasonOf(report: RunbookReport | null, end: SpawnEnd): string {
@@ -102,5 +104,5 @@ function nothingToRun({ task }: SpawnRequest, plan: Plan): SpawnReport {
     ? 'The instruction has no fenced `sh` block, so there was nothing to run. Add one, or give the task to another provider.'
     : `The block that begins at line ${plan.unclosed.line} is not closed, so nothing was run. Close it with the same fence.`;
   const report = ['# Report', reason, passedOverText(plan)].filter((part) => part !== undefined).join('\n\n');
-  return { ...UNPAID, ok: false, failure: 'empty', report, criteria: judgeAll(task, false, 'nothing was run'), retryable: false };
+  return { ...UNTOLD, ok: false, failure: 'empty', report, criteria: judgeAll(task, false, 'nothing was run'), retryable: false };
 }

@@ -35,6 +35,9 @@ export function tailMarkdown(end: SpawnEnd): string {
 const TAIL_CHARS_MAX = 16 * 1024;
 
 /** The same verdict on every acceptance criterion of the task. */
-export function judgeAll(task: Task, met: boolean, evidence: string): readonly Criterion[] {
-  return task.acceptanceCriteria.map((text) => ({ text, met, evidence }));
+export function judgeAll(task: Task | null, met: boolean, evidence: string): readonly Criterion[] {
+  return (task?.acceptanceCriteria ?? []).map((text) => ({ text, met, evidence }));
 }
+
+/** Of a program that tells nothing of itself but its exit and its output. */
+export const UNTOLD = { usage: null, costUsd: null, session: null, resetAt: null, warnings: [], question: null } as const;

@@ -10,7 +10,7 @@ import { providerContract } from '../../contracts/provider.ts';
 import { ended, livingWithMark } from '../../contracts/supervisor.ts';
 import { distDir } from '../../support/build.ts';
 import { endOf, requestOf, taskOf } from '../../support/spawnRequest.ts';
-import { tempDir } from '../../support/temp.ts';
+import { tempDir, until } from '../../support/temp.ts';
 
 const programs = programsOf(distDir());
 const runbook = createRunbook({ program: programs.runbook, node: process.execPath });
@@ -22,13 +22,14 @@ let made = 0;
 providerContract('runbook', () => runbook);
 
 /** Runs the instruction for real and gives the report, the log and the folder it ran in. */
-async function run(instruction: string, timeoutMs = 60_000): Promise<{ report: SpawnReport; log: string; id: string; directory: string }> {
+async function run(instruction: string, during: (scratch: string) => Promise<void> = async () => undefined): Promise<{ report: SpawnReport; log: string; id: string; directory: string }> {
   made += 1;
   const id = `runbook-${made}-${bootMs()}`;
   const [scratch, directory] = [join(folder.path, id), join(folder.path, `${id}-work`)];
   mkdirSync(directory);
   const request = requestOf({ instruction, scratch, directory, worktree: directory, task: taskOf({ acceptanceCriteria: ['It works'] }) });
-  await supervisor.start(id, scratch, runbook.prepare(request), { timeoutMs, silenceMs: 60_000, graceMs: 200, deadlineBootMs: bootMs() + 60_000 });
+  await supervisor.start(id, scratch, runbook.prepare(request), { timeoutMs: 60_000, silenceMs: 60_000, graceMs: 200, deadlineBootMs: bootMs() + 60_000 });
+  await during(scratch);
   const end = await ended(supervisor, scratch);
   const report = await runbook.interpret(request, end, (name) => supervisor.readFile(scratch, name));
   return { report, log: (await supervisor.readFile(scratch, 'output.log')) ?? '', id, directory };
@@ -84,9 +85,13 @@ test('a service left in the background neither holds up the run nor outlives it'
 });
 
 test('a block that is cut short is named with the reason', async () => {
-  const { report, id } = await run('```sh\necho begun\n```\n```sh\nsleep 600\n```\n', 10_000);
-  expect(report).toMatchObject({ ok: false, failure: 'timeout', retryable: true });
-  expect(report.report).toContain('ended at its time limit');
+  const { report, id } = await run('```sh\necho begun\n```\n```sh\nsleep 600\n```\n', async (scratch) => {
+    // Its report names a block before it runs.
+    await until(async () => (await supervisor.readFile(scratch, 'report.json'))?.includes('sleep 600') === true || null);
+    await supervisor.stop(scratch, 'asked');
+  });
+  expect(report).toMatchObject({ ok: false, failure: null, retryable: true });
+  expect(report.report).toContain('stopped on request');
   expect(report.report).toContain('Block 2 of 2: did not end');
   expect(livingWithMark(id)).toEqual([]);
 });
