@@ -124,6 +124,22 @@ export function supervisorContract(name: string, world: SupervisorWorld): void {
       expect(livingWithMark(id)).toEqual([]);
     });
 
+    test('a command that runs as a tool is no silence, where the spec says so; nor is it hung when that has ended', async () => {
+      const supervisor = world.create();
+      await supervisor.start(id, scratch, sh('echo tool; sleep 0.2; sleep 3; echo done', { waitsForTools: true }), limits({ silenceMs: 1_500 }));
+      expect(await ended(supervisor, scratch)).toMatchObject({ exit: 0, stopped: null });
+    });
+
+    test.each([
+      ['without a tool', 'sleep 600 & echo up; while :; do :; done', { waitsForTools: true }],
+      ['in a plain command', 'echo up; sleep 600', {}],
+    ] as const)('what hangs %s is ended by its silence', async (_, script, more) => {
+      const supervisor = world.create();
+      await supervisor.start(id, scratch, sh(script, more), limits({ silenceMs: 1_500 }));
+      expect(await ended(supervisor, scratch)).toMatchObject({ stopped: 'silence' });
+      expect(livingWithMark(id)).toEqual([]);
+    });
+
     test('an agent gets TERM and its grace before it is killed', async () => {
       const supervisor = world.create();
       await supervisor.start(id, scratch, sh(`trap 'echo bye; exit 0' TERM; echo up; while :; do sleep 0.05; done`), limits({ graceMs: 10_000 }));
@@ -144,7 +160,7 @@ export function supervisorContract(name: string, world: SupervisorWorld): void {
       expect((await ended(supervisor, scratch)).stopped).toBe('fenced');
     });
 
-    test('a prompt of 300 KB goes through standard input, which is then closed', async () => {
+    test('BUG-003: a prompt of 300 KB goes through standard input, which is then closed: a CLI that reads to its end does not hang', async () => {
       const supervisor = world.create();
       await supervisor.start(id, scratch, sh('wc -c', { stdin: 'é'.repeat(150_000) }), limits());
       expect((await ended(supervisor, scratch)).tail.trim()).toBe('300000');

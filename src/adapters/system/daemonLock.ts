@@ -35,6 +35,8 @@ interface OwnerRecord {
 /** Takes the lock of the clone whose git directory holds `dir`, or says who has it. Never waits. */
 export async function acquireDaemonLock(dir: string): Promise<DaemonLock> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
+  // Who has the lock may be nudged from that moment on, long before it listens, and until after it no longer does: unheard, the signal kills.
+  if (!process.listeners('SIGUSR2').includes(unheard)) process.on('SIGUSR2', unheard);
   for (;;) {
     const top = await highest(dir);
     const heldBy = await livingOwner(dir, top);
@@ -51,6 +53,8 @@ export async function acquireDaemonLock(dir: string): Promise<DaemonLock> {
     return held(dir, number);
   }
 }
+
+function unheard(): void {}
 
 /** The living daemon of the clone, or null. Takes nothing. */
 export async function daemonOwner(dir: string): Promise<ProcessIdentity | null> {

@@ -22,7 +22,8 @@ export interface OutputLog {
   finish(): string;
 }
 
-export function openOutputLog(path: string, bytesMax: number, secrets: readonly string[]): OutputLog {
+/** Lines that hold one of `passOver` are left out: pieces of an answer that comes whole later, thousands of them. */
+export function openOutputLog(path: string, bytesMax: number, secrets: readonly string[], passOver: readonly string[] = []): OutputLog {
   const file = openSync(path, 'a', 0o600);
   const headMax = Math.ceil(bytesMax / 2);
   const ring = createRing(Math.max(bytesMax - headMax, TAIL_BYTES));
@@ -37,7 +38,7 @@ export function openOutputLog(path: string, bytesMax: number, secrets: readonly 
   };
   return {
     stream: () => {
-      const sink = lineSink(keep, lineRedactor(secrets));
+      const sink = lineSink(keep, lineRedactor(secrets), (line) => !passOver.some((mark) => line.includes(mark)));
       open.add(sink);
       return sink;
     },
@@ -62,14 +63,14 @@ function writeQuietly(file: number, bytes: Buffer): number {
   return bytes.length;
 }
 
-function lineSink(keep: (text: string) => void, redactLine: (line: string) => string): (chunk: Buffer | null) => void {
+function lineSink(keep: (text: string) => void, redactLine: (line: string) => string, isKept: (line: string) => boolean): (chunk: Buffer | null) => void {
   const decoder = new StringDecoder('utf8');
   let held = '';
   return (chunk) => {
     held += chunk === null ? decoder.end() : decoder.write(chunk);
     const cut = chunk === null ? held.length : cutOf(held);
     if (cut === 0) return;
-    const lines = held.slice(0, cut).split(/(?<=\n)/);
+    const lines = held.slice(0, cut).split(/(?<=\n)/).filter(isKept);
     held = held.slice(cut);
     keep(lines.map(redactLine).join(''));
   };

@@ -20,6 +20,11 @@ export function listProcesses(): readonly ProcessRow[] {
   return pids.map((pid) => readProcess(Number(pid))).filter((row) => row !== null);
 }
 
+/** When it began, in ms of the boot clock (clock ticks are 10 ms to user space); null where this system tells it otherwise. */
+export function beganBootMs({ start }: Pick<ProcessRow, 'start'>): number | null {
+  return PROC ? start * 10 : null;
+}
+
 /** Whether the environment the process was started with holds exactly `NAME=value`. False where it may not be read. */
 export function environmentHas(pid: number, entry: string): boolean {
   if (!PROC) return psEnvironmentHas(pid, entry);

@@ -38,10 +38,20 @@ export function redact(text: string, secrets: readonly string[] = []): string {
   return out;
 }
 
-/** Line by line, remembering that a private key began: its body has no look of its own. */
+/** A key that begins in a JSON text, to the end of that text at most. */
+const KEY_IN_JSON = /-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^"\\]|\\.)*?(?:-----END [A-Z ]*PRIVATE KEY-----|(?="|$))/g;
+
+/**
+ * Line by line, remembering that a private key began: its body has no look of its own. A line of JSON ends what begins in
+ * it (line breaks are escaped there), or a search for such keys would blank all that an agent says afterwards.
+ */
 export function lineRedactor(secrets: readonly string[]): (line: string) => string {
   let inKey = false;
   return (line) => {
+    if (/^\s*\{.*\}\s*$/s.test(line)) {
+      inKey = false;
+      return redact(line.replace(KEY_IN_JSON, MASK), secrets);
+    }
     const clean = redact(line, secrets);
     const ends = /-----END [A-Z ]*PRIVATE KEY-----/.test(clean);
     if (inKey) {

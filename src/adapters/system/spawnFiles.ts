@@ -9,6 +9,8 @@ export const SPAWN_FILE = 'spawn.json';
 export const SUPERVISOR_FILE = 'supervisor.json';
 export const DEADLINE_FILE = 'deadline';
 export const STOP_FILE = 'stop';
+/** While it is there, every process of the spawn stands still. */
+export const FREEZE_FILE = 'freeze';
 export const LAST_OUTPUT_FILE = 'last-output';
 export const LOG_FILE = 'output.log';
 export const END_FILE = 'end.json';
@@ -22,6 +24,10 @@ export interface SpawnRecordFile {
   readonly id: string;
   readonly graceMs: number;
   readonly startedBootMs: number;
+  /** For who looks on; null: no such limit, or of an earlier version. */
+  readonly timeoutMs: number | null;
+  readonly silenceMs: number | null;
+  readonly logBytesMax: number | null;
 }
 
 /** Written by the supervisor at once, so that a restarted daemon finds it; again when the agent runs. */
@@ -44,6 +50,10 @@ export interface Order {
   readonly logBytesMax: number;
   /** Values to mask in the log. */
   readonly secrets: readonly string[];
+  /** Lines that hold one of these stay out of the log. Unsaid by an earlier version. */
+  readonly passOver?: readonly string[];
+  /** Silence does not count while a command runs that was started since the last output. */
+  readonly waitsForTools?: boolean;
 }
 
 /**
@@ -66,6 +76,27 @@ export async function readPlain(path: string): Promise<string | null> {
   }
 }
 
+/** At most this much of a log at once, so that a daemon which starts late does not read it all in one breath. */
+const STEP_BYTES_MAX = 4 * 1024 * 1024;
+
+/** What a file has from byte `from` on, up to its last whole line, or as much as is read at once. Nothing where it is gone. */
+export async function readFrom(path: string, from: number): Promise<{ readonly text: string; readonly next: number }> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK).catch(() => null);
+  if (file === null) return { text: '', next: from };
+  try {
+    const { size } = await file.stat();
+    if (size <= from) return { text: '', next: from };
+    const length = Math.min(size - from, STEP_BYTES_MAX);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from);
+    // A character is never cut: whole lines, unless a single one fills the step.
+    const lines = buffer.subarray(0, bytesRead).lastIndexOf(0x0a) + 1;
+    const end = lines > 0 ? lines : bytesRead === STEP_BYTES_MAX ? bytesRead : 0;
+    return { text: buffer.toString('utf8', 0, end), next: from + end };
+  } finally {
+    await file.close();
+  }
+}
+
 async function readJson(path: string): Promise<Record<string, unknown> | null> {
   try {
     const value: unknown = JSON.parse((await readPlain(path)) ?? 'null');
@@ -78,7 +109,8 @@ async function readJson(path: string): Promise<Record<string, unknown> | null> {
 export async function readSpawnRecord(scratch: string): Promise<SpawnRecordFile | null> {
   const record = await readJson(`${scratch}/${SPAWN_FILE}`);
   if (record === null || typeof record['id'] !== 'string') return null;
-  return { id: record['id'], graceMs: numberOr(record['graceMs'], 0), startedBootMs: numberOr(record['startedBootMs'], 0) };
+  const limit = (name: string): number | null => (typeof record[name] === 'number' ? record[name] : null);
+  return { id: record['id'], graceMs: numberOr(record['graceMs'], 0), startedBootMs: numberOr(record['startedBootMs'], 0), timeoutMs: limit('timeoutMs'), silenceMs: limit('silenceMs'), logBytesMax: limit('logBytesMax') };
 }
 
 export async function readSupervisorRecord(scratch: string): Promise<SupervisorRecord | null> {

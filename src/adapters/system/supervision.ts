@@ -14,13 +14,15 @@ import type { SpawnEnd } from '../../ports/provider.ts';
 import { bootMs } from './bootClock.ts';
 import { sleep } from './clock.ts';
 import { endTree, spawnTree } from './descendants.ts';
+import { beganBootMs } from './processTable.ts';
+import type { ProcessRow } from './processTable.ts';
 import type { SpawnTree } from './descendants.ts';
 import { writeWhole } from './durable.ts';
 import { identify, selfIdentity } from './identity.ts';
 import { openOutputLog } from './outputLog.ts';
-import { DEADLINE_FILE, LAST_OUTPUT_FILE, LOG_FILE, SPAWN_FILE, readNumber } from './spawnFiles.ts';
+import { DEADLINE_FILE, FREEZE_FILE, LAST_OUTPUT_FILE, LOG_FILE, SPAWN_FILE, readNumber } from './spawnFiles.ts';
 import type { Order } from './spawnFiles.ts';
-import { dueReason, nextLookMs } from './watchdog.ts';
+import { NEVER_FROZEN, dueReason, frozenAt, nextLookMs } from './watchdog.ts';
 import type { Watch } from './watchdog.ts';
 
 /** What outlives an agent that ended by itself is no longer its work. */
@@ -42,7 +44,7 @@ export interface Supervision {
 
 export async function superviseAgent({ scratch, order, stopAsked, stopSignal, onAgent }: Supervision): Promise<SpawnEnd> {
   const startedAt = new Date().toISOString();
-  const log = openOutputLog(`${scratch}/${LOG_FILE}`, order.logBytesMax, order.secrets);
+  const log = openOutputLog(`${scratch}/${LOG_FILE}`, order.logBytesMax, order.secrets, order.passOver);
   const tree = spawnTree(order.id, selfIdentity().start);
   const finish = (how: Pick<SpawnEnd, 'exit' | 'signal' | 'stopped'>): SpawnEnd => ({ ...how, startedAt, endedAt: new Date().toISOString(), tail: log.finish() });
   if (stopAsked() !== null) return finish({ exit: null, signal: null, stopped: stopAsked() });
@@ -54,9 +56,12 @@ export async function superviseAgent({ scratch, order, stopAsked, stopSignal, on
     return finish({ exit: 126, signal: null, stopped: null });
   }
   const ended = endOf(child);
+  // What is there when it first speaks is the CLI itself: its wrapper, its servers. What comes later are its tools.
+  const before = new Set<string>();
   for (const stream of [child.stdout, child.stderr]) {
     const sink = log.stream();
     stream?.on('data', (chunk: Buffer) => {
+      if (order.waitsForTools === true && before.size === 0) for (const row of tree.find()) before.add(keyOf(row));
       lastOutputMs = bootMs();
       sink(chunk);
     });
@@ -65,7 +70,7 @@ export async function superviseAgent({ scratch, order, stopAsked, stopSignal, on
   if (agent !== null) tree.adopt(agent);
   await onAgent(agent);
 
-  const watching = watch(scratch, order, tree, () => lastOutputMs, stopAsked, stopSignal);
+  const watching = watch(scratch, order, tree, before, () => lastOutputMs, stopAsked, stopSignal);
   const stopped = await Promise.race([ended.exit.then(() => null), watching.due]);
   watching.close();
   await endTree(tree, stopped === null ? Math.min(order.graceMs, LEFTOVER_GRACE_MS_MAX) : order.graceMs);
@@ -120,7 +125,7 @@ interface Watching {
 }
 
 /** Looks at the clock, the moving deadline and the process tree until something is due. */
-function watch(scratch: string, order: Order, tree: SpawnTree, lastOutputMs: () => number, stopAsked: Supervision['stopAsked'], stopSignal: AbortSignal): Watching {
+function watch(scratch: string, order: Order, tree: SpawnTree, before: ReadonlySet<string>, lastOutputMs: () => number, stopAsked: Supervision['stopAsked'], stopSignal: AbortSignal): Watching {
   const closing = new AbortController();
   const woken = AbortSignal.any([closing.signal, stopSignal]);
   const loop = async (): Promise<SpawnEnd['stopped']> => {
@@ -128,23 +133,44 @@ function watch(scratch: string, order: Order, tree: SpawnTree, lastOutputMs: () 
     let state: Watch = { startedMs, lastOutputMs: lastOutputMs(), timeoutMs: order.timeoutMs, silenceMs: order.silenceMs, deadlineMs: order.deadlineBootMs };
     let lookedMs = startedMs;
     let toldMs = 0;
+    let frozen = NEVER_FROZEN;
     while (!closing.signal.aborted) {
       if (stopAsked() !== null) return stopAsked();
-      state = { ...state, lastOutputMs: lastOutputMs(), deadlineMs: await deadlineOf(scratch, state.deadlineMs) };
+      state = { ...state, deadlineMs: await deadlineOf(scratch, state.deadlineMs) };
       const now = bootMs();
+      const isFrozen = existsSync(`${scratch}/${FREEZE_FILE}`);
+      // At each look anew: what was forked behind the last look still runs.
+      if (isFrozen) tree.signal(tree.find(), 'SIGSTOP');
+      else if (frozen.since !== null) tree.signal(tree.find(), 'SIGCONT');
+      frozen = frozenAt(frozen, { isFrozen, nowMs: now, lastOutputMs: lastOutputMs() });
+      state = { ...state, startedMs: startedMs + frozen.totalMs, lastOutputMs: lastOutputMs() + frozen.sinceOutputMs };
       const due = dueReason(state, now);
-      if (due !== null) return due;
+      if (due !== null && !(due === 'silence' && order.waitsForTools === true && hasTool(tree, before, lastOutputMs()))) return due;
       if (now - lookedMs >= LOOK_MS) {
         tree.find();
         lookedMs = now;
       }
-      if (state.lastOutputMs !== toldMs) toldMs = await tellOutput(scratch, state.lastOutputMs);
-      await sleep(nextLookMs(state, now), woken);
+      if (lastOutputMs() !== toldMs) toldMs = await tellOutput(scratch, lastOutputMs());
+      await sleep(due === null ? nextLookMs(state, now) : TOOL_LOOK_MS, woken);
     }
     return null;
   };
   return { due: loop(), close: () => closing.abort() };
 }
+
+/**
+ * An agent CLI says nothing while a command of its tool runs, a test suite of five minutes for instance. Such a command was
+ * started with, or after, the last thing it said; what hangs on its model has started nothing since. The time limit holds all
+ * the same.
+ */
+function hasTool(tree: SpawnTree, before: ReadonlySet<string>, lastOutputMs: number): boolean {
+  return tree.find().some((row) => !before.has(keyOf(row)) && (beganBootMs(row) ?? -Infinity) >= lastOutputMs - TOOL_MARGIN_MS);
+}
+
+const keyOf = ({ pid, start }: ProcessRow): string => `${pid}.${start}`;
+
+const TOOL_MARGIN_MS = 1_000;
+const TOOL_LOOK_MS = 1_000;
 
 /**
  * The deadline that the daemon moves with each good renewal. Where the scratch folder was deleted nobody will

@@ -2,7 +2,7 @@
  * The daemon's side of supervised processes. All state is in the scratch folder, so that a restarted daemon
  * goes on by `status` alone (PROTOCOL P4.4: it adopts or ends its agents before its first heartbeat).
  */
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, normalize } from 'node:path';
 import { CambiumError } from '../../errors.ts';
 import type { Limits, SpawnStatus, Supervisor } from '../../ports/process.ts';
@@ -13,9 +13,11 @@ import { endTree, signalExactly, spawnTree } from './descendants.ts';
 import { errnoOf, writeWhole } from './durable.ts';
 import { liveness, machineId, selfIdentity } from './identity.ts';
 import { launchSupervisor } from './launch.ts';
+import { withProgram, writeShim } from './shim.ts';
+import { prepareHome } from './spawnHome.ts';
 import { redact, secretValues } from './redact.ts';
 import { agentEnvironment } from './spawnEnvironment.ts';
-import { DEADLINE_FILE, LAST_OUTPUT_FILE, SPAWN_FILE, STOP_FILE, readEnd, readNumber, readPlain, readSpawnRecord, readSupervisorRecord } from './spawnFiles.ts';
+import { DEADLINE_FILE, FREEZE_FILE, LAST_OUTPUT_FILE, LOG_FILE, SPAWN_FILE, STOP_FILE, readEnd, readFrom, readNumber, readPlain, readSpawnRecord, readSupervisorRecord } from './spawnFiles.ts';
 import type { Order, SpawnRecordFile } from './spawnFiles.ts';
 
 /** A supervisor that is not on record after this long never will be: whoever started it died first. */
@@ -28,7 +30,7 @@ const ADOPTED_POLL_MS = 500;
 const LOG_BYTES_MAX = 16 * 1024 * 1024;
 
 export interface SupervisorOptions {
-  readonly programs: { readonly supervise: string };
+  readonly programs: { readonly supervise: string; readonly cli: string };
   /** Cap of output.log. */
   readonly logBytesMax?: number;
 }
@@ -42,9 +44,10 @@ export function createSupervisor({ programs, logBytesMax = LOG_BYTES_MAX }: Supe
     self: async () => ({ process: selfIdentity(), machine: machineId() }),
     alive: async (identity) => liveness(identity) === 'alive',
     start: async (id, scratch, spec, limits) => {
-      await prepareScratch(id, scratch, spec, limits);
+      await prepareScratch(id, scratch, spec, limits, logBytesMax);
       started.add(scratch);
-      await launchSupervisor(programs.supervise, scratch, orderOf(id, spec, limits, logBytesMax), nudgeAll);
+      const bin = await writeShim(scratch, programs.cli);
+      await launchSupervisor(programs.supervise, scratch, orderOf(id, spec, limits, logBytesMax, bin), nudgeAll);
     },
     status: async (scratch) => {
       const status = await statusOf(scratch);
@@ -54,6 +57,12 @@ export function createSupervisor({ programs, logBytesMax = LOG_BYTES_MAX }: Supe
     setDeadline: async (scratch, deadlineBootMs) => {
       await writeWhole(`${scratch}/${DEADLINE_FILE}`, `${deadlineBootMs}\n`, { durable: false }).catch(ignoreMissing);
     },
+    freeze: async (scratch, frozen) => {
+      const path = `${scratch}/${FREEZE_FILE}`;
+      if (!frozen) return rm(path, { force: true });
+      await writeWhole(path, '', { durable: false }).catch(ignoreMissing);
+    },
+    readLog: (scratch, from) => readFrom(`${scratch}/${LOG_FILE}`, from),
     stop: stopSpawn,
     readFile: async (scratch, name) => {
       const text = await readPlain(`${scratch}/${plainName(name)}`);
@@ -64,10 +73,10 @@ export function createSupervisor({ programs, logBytesMax = LOG_BYTES_MAX }: Supe
 }
 
 /** The record comes first and only once: a second start of the same scratch would be a second agent. */
-async function prepareScratch(id: string, scratch: string, spec: SpawnSpec, limits: Limits): Promise<void> {
+async function prepareScratch(id: string, scratch: string, spec: SpawnSpec, limits: Limits, logBytesMax: number): Promise<void> {
   if (!/^[\w.-]+$/.test(id) || spec.argv.length === 0) throw new CambiumError('internal', `A spawn needs a plain id and a command: ${id}`);
   await mkdir(scratch, { recursive: true, mode: 0o700 });
-  const record: SpawnRecordFile = { id, graceMs: limits.graceMs, startedBootMs: bootMs() };
+  const record: SpawnRecordFile = { id, graceMs: limits.graceMs, startedBootMs: bootMs(), timeoutMs: timed(limits.timeoutMs), silenceMs: timed(limits.silenceMs), logBytesMax };
   const file = await open(`${scratch}/${SPAWN_FILE}`, 'wx', 0o600).catch((cause: unknown) => {
     if (errnoOf(cause) !== 'EEXIST') throw cause;
     throw new CambiumError('refused', `Spawn ${id} was started before.`, { hint: 'Read its status instead.', data: { scratch }, cause });
@@ -78,6 +87,7 @@ async function prepareScratch(id: string, scratch: string, spec: SpawnSpec, limi
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await writeWhole(path, text, { durable: false });
   }
+  if (spec.home !== undefined) await prepareHome(spec.home);
   await writeWhole(`${scratch}/${DEADLINE_FILE}`, `${limits.deadlineBootMs}\n`, { durable: false });
 }
 
@@ -86,13 +96,14 @@ function timed(ms: number): number | null {
   return Number.isFinite(ms) && ms > 0 ? ms : null;
 }
 
-function orderOf(id: string, spec: SpawnSpec, limits: Limits, logBytesMax: number): Order {
-  const env = agentEnvironment(process.env, spec.env, id);
+function orderOf(id: string, spec: SpawnSpec, limits: Limits, logBytesMax: number, bin: string): Order {
+  const kept = Object.fromEntries((spec.keepEnv ?? []).flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  const env = withProgram(agentEnvironment(process.env, { ...kept, ...spec.env }, id), bin);
   return {
     id, argv: spec.argv, cwd: spec.cwd, env, stdin: spec.stdin, logBytesMax,
     timeoutMs: timed(limits.timeoutMs), silenceMs: timed(limits.silenceMs), graceMs: limits.graceMs, deadlineBootMs: limits.deadlineBootMs,
     // The daemon's own are masked too: an agent of the same user can find them.
-    secrets: [...secretValues(env), ...secretValues(process.env)],
+    secrets: [...secretValues(env), ...secretValues(process.env)], passOver: spec.passOver ?? [], waitsForTools: spec.waitsForTools ?? false,
   };
 }
 
@@ -137,7 +148,8 @@ async function stopSpawn(scratch: string, reason: 'fenced' | 'asked', asked?: nu
 /** True when the supervisor ended the tree and said so; false when it is dead or does not answer. */
 async function endBySupervisor(scratch: string, patienceMs: number): Promise<boolean> {
   const record = await readSupervisorRecord(scratch);
-  if (record === null) return false;
+  // Of another boot, pid and start time may be those of somebody else's process by now.
+  if (record === null || liveness(record.process) !== 'alive') return false;
   signalExactly(record.process, 'SIGTERM');
   // One that was stopped (SIGSTOP) must run to take it.
   signalExactly(record.process, 'SIGCONT');

@@ -44,9 +44,29 @@ describe('redaction', () => {
     expect(lines.map(mask).join('')).not.toMatch(/MIIE|def/);
     expect(mask('z\n')).toBe('z\n');
   });
+
+  test('a private key in a line of JSON is masked within its text, and what follows is not', () => {
+    const mask = lineRedactor([]);
+    const found = JSON.stringify({ said: 'a.pem:1:-----BEGIN RSA PRIVATE KEY-----\nMIIEabc', next: 'kept' });
+    expect(JSON.parse(mask(`${found}\n`))).toEqual({ said: 'a.pem:1:[redacted]', next: 'kept' });
+    const whole = JSON.stringify({ said: 'k -----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY----- after', next: '-----END PRIVATE KEY-----' });
+    expect(JSON.parse(mask(`${whole}\n`))).toEqual({ said: 'k [redacted] after', next: '-----END PRIVATE KEY-----' });
+    expect(mask('{"type":"result"}\n')).toBe('{"type":"result"}\n');
+  });
 });
 
 describe('the output log', () => {
+  test('lines that are but a sign of life are left out, whole and wherever they come', () => {
+    const path = newPath();
+    const log = openOutputLog(path, 1e6, [], ['"type":"delta"']);
+    const out = log.stream();
+    out(Buffer.from('{"type":"start"}\n{"at":1,"type":"del'));
+    out(Buffer.from('ta"}\n{"type":"delta"}\n'));
+    out(Buffer.from('{"type":"end"}\n'));
+    expect(log.finish()).toBe('{"type":"start"}\n{"type":"end"}\n');
+    expect(readFileSync(path, 'utf8')).toBe('{"type":"start"}\n{"type":"end"}\n');
+  });
+
   test('lines of the two streams are never mixed, however they arrive', () => {
     const path = newPath();
     const log = openOutputLog(path, 1e6, []);

@@ -2,9 +2,9 @@
 import type * as fs from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { afterAll, afterEach, expect, test, vi } from 'vitest';
-import { acquireDaemonLock, daemonOwner } from '../../../src/adapters/system/daemonLock.ts';
-import { selfIdentity } from '../../../src/adapters/system/identity.ts';
-import { tempDir } from '../../support/temp.ts';
+import { acquireDaemonLock, daemonOwner } from '../../../../src/adapters/system/daemonLock.ts';
+import { selfIdentity } from '../../../../src/adapters/system/identity.ts';
+import { tempDir } from '../../../support/temp.ts';
 
 const links = vi.hoisted(() => ({ code: '' }));
 vi.mock('node:fs/promises', async (load) => {
