@@ -1,38 +1,20 @@
 /** A message in a channel or an inbox (docs/formats.md): front matter that says who speaks to whom, and the text. */
 import { isAgentId, isId } from '../model/ids.ts';
+import { isMention, isMessageId } from '../model/talk.ts';
+import type { Message } from '../model/talk.ts';
 import type { Quarantined } from '../model/task.ts';
 import { readFrontMatter } from './frontMatter.ts';
-import { type Fault, type Rule, agentId, anyText, faultText, id, judgeSchema, listOf, oneOf, shape, string, whole } from './rules.ts';
+import { type Fault, type Rule, agentId, anyText, bool, faultText, id, judgeSchema, listOf, oid, oneOf, shape, string, whole } from './rules.ts';
 import { decodeText, isQuarantined } from './text.ts';
 import type { Path, ScalarKind } from './yaml.ts';
 
 export const MESSAGE_SCHEMA = 'cambium.message/1';
 
-export interface Message {
-  readonly path: string;
-  /** The file's name without `.md`. */
-  readonly id: string;
-  /** `agent:<id>`, `human:<name>` or `node:<id>`. */
-  readonly from: string;
-  /** Null for a message to an inbox. */
-  readonly channel: string | null;
-  /** Empty for a message in a channel. */
-  readonly to: readonly string[];
-  readonly mentions: readonly string[];
-  /** ack and system never wake anybody. */
-  readonly kind: 'say' | 'ack' | 'system';
-  readonly replyTo: string | null;
-  /** Agents woken so far on this thread of cause; none of them is woken again. */
-  readonly chain: readonly string[];
-  readonly hops: number;
-  /** UTC ISO time, for people. */
-  readonly at: string;
-  readonly text: string;
-}
+export type { Message } from '../model/talk.ts';
 
 /** Null and an absent key mean "unsaid". */
 const unsaidOr = (rule: Rule): Rule => (value) => (value === undefined || value === null ? null : rule(value));
-const isMessageId = (value: string): boolean => /^[0-9A-Za-z](?:[0-9A-Za-z_-]{0,62}[0-9A-Za-z])?$/u.test(value);
+const mention: Rule = string('must be agents, `human`, `all` or `role:<role>`', isMention);
 const isSpeaker = (value: string): boolean => /^(?:agent|human|node):\S(?:.*\S)?$/u.test(value);
 
 const MESSAGE: Rule = shape({
@@ -41,16 +23,24 @@ const MESSAGE: Rule = shape({
   from: string('must be agent:<id>, human:<name> or node:<id>', isSpeaker),
   channel: unsaidOr(id),
   to: unsaidOr(listOf(agentId)),
-  mentions: unsaidOr(listOf(agentId)),
+  mentions: unsaidOr(listOf(mention)),
   kind: unsaidOr(oneOf(['say', 'ack', 'system'])),
   reply_to: unsaidOr(anyText),
   chain: unsaidOr(listOf(agentId)),
   hops: unsaidOr(whole(0)),
+  thread: unsaidOr(string('must be the id of a message', isMessageId)),
+  spawn: unsaidOr(anyText),
+  session: unsaidOr(anyText),
+  group: unsaidOr(string('must be an id', isMessageId)),
+  as_of: unsaidOr(oid),
+  answers: unsaidOr(listOf(string('must be ids of messages', isMessageId))),
+  request: unsaidOr(bool),
+  tasks: unsaidOr(listOf(anyText)),
   at: anyText,
 });
 
 export function messageScalarKind(path: Path): ScalarKind {
-  return path[0] === 'hops' ? 'number' : 'text';
+  return path[0] === 'hops' ? 'number' : path[0] === 'request' ? 'any' : 'text';
 }
 
 /** True for the path of a message: `agents/channels/<channel>/<id>.md` or `agents/<agent>/inbox/<id>.md`. */
@@ -75,7 +65,7 @@ export function parseMessage({ path, bytes }: { readonly path: string; readonly 
   return messageOf(path, data as unknown as Fields, body);
 }
 
-type Fields = Partial<Omit<Message, 'path' | 'replyTo' | 'text'>> & Pick<Message, 'id' | 'from' | 'at'> & { readonly reply_to?: string | null };
+type Fields = Partial<Omit<Message, 'path' | 'replyTo' | 'text' | 'asOf'>> & Pick<Message, 'id' | 'from' | 'at'> & { readonly reply_to?: string | null; readonly as_of?: string | null };
 
 /** What the front matter says of its place must be where it stands, or two readers would see two messages. */
 function placeFault(path: string, { id: said, channel, to }: Fields): Fault | null {
@@ -88,6 +78,8 @@ function placeFault(path: string, { id: said, channel, to }: Fields): Fault | nu
 function messageOf(path: string, said: Fields, text: string): Message {
   return {
     path, id: said.id, from: said.from, channel: said.channel ?? null, to: said.to ?? [], mentions: said.mentions ?? [], kind: said.kind ?? 'say',
-    replyTo: said.reply_to ?? null, chain: said.chain ?? [], hops: said.hops ?? 0, at: said.at, text,
+    replyTo: said.reply_to ?? null, chain: said.chain ?? [], hops: said.hops ?? 0, thread: said.thread ?? null, spawn: said.spawn ?? null, session: said.session ?? null, answers: said.answers ?? [],
+    ...(typeof said.group === 'string' ? { group: said.group } : {}), ...(typeof said.as_of === 'string' ? { asOf: said.as_of } : {}),
+    ...(said.request === true ? { request: true } : {}), ...((said.tasks ?? []).length === 0 ? {} : { tasks: said.tasks as readonly string[] }), at: said.at, text,
   };
 }

@@ -2,14 +2,18 @@
 import { addFilesMember } from '../act/addFile.ts';
 import { publish } from '../act/publish.ts';
 import type { Published } from '../act/publish.ts';
+import { variable } from '../adapters/system/environment.ts';
 import { CambiumError } from '../errors.ts';
 import { isAgentId, isId, proposeId } from '../model/ids.ts';
 import type { Oid } from '../model/ids.ts';
 import { renderMessage } from '../model/message.ts';
+import { mentionsIn } from '../model/talk.ts';
 import { parseMessage } from '../observe/messageFile.ts';
 import type { Message } from '../observe/messageFile.ts';
 import { renderMessageFile } from '../observe/renderMessageFile.ts';
+import type { Clock } from '../ports/clock.ts';
 import { entryAt } from '../observe/tree.ts';
+import { readTalk, withheldHere } from './channels.ts';
 import { published } from './published.ts';
 import { actor } from './session.ts';
 import type { Session } from './session.ts';
@@ -23,6 +27,13 @@ export interface MessageOptions {
   /** An agent's inbox instead of a channel. */
   readonly to?: string;
   readonly replyTo?: string;
+  /** The ended spawn whose session is to answer. */
+  readonly session?: string;
+  /** It asks a coordinator for work (`cambium request`), and the nodes keep that agent informed of the tasks that come of it. */
+  readonly request?: boolean;
+  /** Of a question that several are asked blind: its id, and the main commit on which it is asked. */
+  readonly group?: string;
+  readonly asOf?: Oid;
 }
 
 export interface SentMessage {
@@ -31,29 +42,62 @@ export interface SentMessage {
   readonly commit: Oid;
 }
 
-const MENTION = /(?:^|[^\w@])@([a-z0-9](?:[a-z0-9_-]*[a-z0-9])?)/g;
-
 /** `speaker` is an agent's id; without one the person of this clone speaks. Throws `usage`. */
 export async function writeMessage(session: Session, speaker: string | undefined, text: string, options: MessageOptions = {}): Promise<SentMessage> {
+  const [sent] = await writeMessages(session, speaker, text, [options]);
+  return sent as SentMessage;
+}
+
+/** The same text to several places: all of them or none, in one commit. Throws `usage`. */
+export async function writeMessages(session: Session, speaker: string | undefined, text: string, places: readonly MessageOptions[]): Promise<readonly SentMessage[]> {
   const { clone, node } = session;
   if (text.trim() === '') throw new CambiumError('usage', 'The message is empty.');
   if (speaker !== undefined && !isAgentId(speaker)) throw new CambiumError('usage', `${speaker} is no good agent id.`, { hint: `Use lower-case letters, digits, - and _: ${proposeId(speaker)}` });
   const speaking = { ...session, agent: speaker ?? session.agent };
   const by = await actor(speaking);
-  const id = clone.clock.ulid();
-  const { folder, channel, to } = placeOf(options);
   const from = speaking.agent === undefined ? `human:${proposeId(by.name)}` : `agent:${speaking.agent}`;
-  const mentions = [...new Set([...text.matchAll(MENTION)].map(([, name]) => name as string).filter(isAgentId))];
+  const drafts = places.map((options) => draftOf(clone.clock, from, { ...provenance(speaking.agent), text }, options));
+  const ids = drafts.map(({ id }) => id);
+  const key = ids[0] as string;
+  const subject = `${by.name}: message ${drafts.map(({ channel, to }) => (channel === null ? `to ${to.join(', ')}` : `in ${channel}`)).join(', ')}`;
+  const member = addFilesMember(node, {
+    key, by, message: renderMessage({ subject, trailers: { Kind: 'message', Agent: speaking.agent ?? null, Node: node.identity.node, 'Msg-Id': ids.join(' ') } }),
+    files: async () => new Map(drafts.map(({ path, content }) => [path, content])),
+  });
+  const commit = published(key, (await publish(node, [member], { trustKnown: true })).get(key) as Published<Oid | null>) as Oid;
+  await syncAfterward(session);
+  return drafts.map(({ id, path }) => ({ id, path, commit }));
+}
+
+interface Draft extends Pick<Message, 'id' | 'path' | 'channel' | 'to'> {
+  readonly content: string;
+}
+
+/** The file as it will stand. Throws `usage` for a place that is none, and for what nobody could read. */
+function draftOf(clock: Clock, from: string, said: Pick<Message, 'chain' | 'hops' | 'thread' | 'spawn' | 'text'>, options: MessageOptions): Draft {
+  const id = clock.ulid();
+  const { folder, channel, to } = placeOf(options);
+  const { group, asOf } = options;
   const path = `${folder}/${id}.md`;
-  const message: Omit<Message, 'path'> = { id, from, channel, to, mentions, kind: 'say', replyTo: options.replyTo ?? null, chain: [], hops: 0, at: clone.clock.now().toISOString(), text };
+  const message: Omit<Message, 'path'> = {
+    id, from, channel, to, mentions: mentionsIn(said.text), kind: 'say', replyTo: options.replyTo ?? null, ...said, session: options.session ?? null,
+    ...(group === undefined ? {} : { group }), ...(asOf === undefined ? {} : { asOf }), answers: [], ...(options.request === true ? { request: true } : {}), at: clock.now().toISOString(),
+  };
   const content = renderMessageFile(message);
   const problem = parseMessage({ path, bytes: Buffer.from(content) });
   if ('reason' in problem) throw new CambiumError('usage', `Nobody could read this message: ${problem.reason}`);
-  const where = channel === null ? `to ${to.join(', ')}` : `in ${channel}`;
-  const member = addFilesMember(node, { key: id, by, message: renderMessage({ subject: `${by.name}: message ${where}`, trailers: { Kind: 'message', Agent: speaking.agent ?? null, Node: node.identity.node, 'Msg-Id': id } }), files: async () => new Map([[path, content]]) });
-  const commit = published(id, (await publish(node, [member], { trustKnown: true })).get(id) as Published<Oid | null>);
-  await syncAfterward(session);
-  return { id, path, commit: commit as Oid };
+  return { id, path, channel, to, content };
+}
+
+/**
+ * What an agent says carries whom its cause has woken, so that no loop can begin: told to its process by the node that
+ * started it. An agent that works on a task, or in a session of its own, begins a chain.
+ */
+function provenance(agent: string | undefined): Pick<Message, 'chain' | 'hops' | 'thread' | 'spawn'> {
+  if (agent === undefined) return { chain: [], hops: 0, thread: null, spawn: null };
+  const chain = (variable('CAMBIUM_CHAIN') ?? '').split(',').filter(isAgentId);
+  const hops = Number(variable('CAMBIUM_HOPS') ?? 0);
+  return { chain: [...new Set([...chain, agent])], hops: Number.isInteger(hops) && hops >= 0 ? hops + 1 : 1, thread: variable('CAMBIUM_THREAD') ?? null, spawn: variable('CAMBIUM_SPAWN') ?? null };
 }
 
 function placeOf({ channel = 'general', to }: MessageOptions): { readonly folder: string; readonly channel: string | null; readonly to: readonly string[] } {
@@ -80,7 +124,8 @@ export async function readMessages(session: Session, { since, channel, inbox }: 
   const channels = channel === undefined ? await foldersIn(session, 'agents/channels') : [channel];
   const folders = [...channels.map((name) => `agents/channels/${name}`), ...(inbox === undefined ? [] : [`agents/${inbox}/inbox`])];
   const messages = (await Promise.all(folders.map((folder) => messagesIn(session, folder)))).flat();
-  return messages.filter(({ at }) => since === undefined || Date.parse(at) > afterMs).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  const withheld = withheldHere(session, await readTalk(session));
+  return messages.filter(({ id }) => !withheld.has(id)).filter(({ at }) => since === undefined || Date.parse(at) > afterMs).toSorted((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 async function foldersIn({ clone, fleet }: Session, path: string): Promise<readonly string[]> {

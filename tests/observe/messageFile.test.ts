@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { fleetFileKind } from '../../src/observe/fleetFiles.ts';
 import { isMessagePath, parseMessage } from '../../src/observe/messageFile.ts';
+import { renderMessageFile } from '../../src/observe/renderMessageFile.ts';
 import { messageSchema } from '../../src/observe/schemas.ts';
 
 const PATH = 'agents/channels/design/01JD0ZB7QK.md';
@@ -13,7 +14,7 @@ const SAID = { schema: 'cambium.message/1', id: '01JD0ZB7QK', from: 'human:maria
 test('a message is read as docs/formats.md shows it', () => {
   const text = '---\nschema: cambium.message/1\nid: 01JD0ZB7QK\nfrom: human:maria        # agent:<id> | human:<name> | node:<id>\nchannel: design\nmentions: [prime, hailot]\nkind: say\nreply_to: null\nchain: []\nhops: 0\nat: 2026-11-21T00:52:10Z\n---\n@prime @hailot which index do we need?\n';
   expect(parse(text)).toEqual({
-    path: PATH, id: '01JD0ZB7QK', from: 'human:maria', channel: 'design', to: [], mentions: ['prime', 'hailot'], kind: 'say', replyTo: null, chain: [], hops: 0, at: '2026-11-21T00:52:10Z', text: '@prime @hailot which index do we need?\n',
+    path: PATH, id: '01JD0ZB7QK', from: 'human:maria', channel: 'design', to: [], mentions: ['prime', 'hailot'], kind: 'say', replyTo: null, chain: [], hops: 0, thread: null, spawn: null, session: null, answers: [], at: '2026-11-21T00:52:10Z', text: '@prime @hailot which index do we need?\n',
   });
 });
 
@@ -27,7 +28,9 @@ describe('a message that cannot be trusted is set aside with the line', () => {
     ['no front matter', 'hello', 1, /schema/],
     ['a newer format', message({ ...SAID, schema: 'cambium.message/2' }), 2, /schema-too-new/],
     ['a speaker without a kind', message({ ...SAID, from: 'maria' }), 4, /from/],
-    ['a reserved agent mentioned', message({ ...SAID, mentions: ['human'] }), 6, /mentions\.0/],
+    ['a reserved agent mentioned', message({ ...SAID, mentions: ['channels'] }), 6, /mentions\.0/],
+    ['a role that is none', message({ ...SAID, mentions: ['role:No'] }), 6, /mentions\.0/],
+    ['an answer to no id', message({ ...SAID, answers: ['../x'] }), 12, /answers\.0/],
     ['fewer than no hops', message({ ...SAID, hops: -1 }), 10, /hops/],
     ['an id that is not the name', message({ ...SAID, id: '01JD' }), 3, /must be 01JD0ZB7QK/],
     ['another channel than its folder', message({ ...SAID, channel: 'other' }), 5, /must be design/],
@@ -42,9 +45,18 @@ describe('a message that cannot be trusted is set aside with the line', () => {
   });
 });
 
+test('a question that is asked blind is read with its group and its moment, and written as it is read', () => {
+  const text = message({ ...SAID, channel: null, to: ['worker-1'], group: '01JD0ZB7QG', as_of: 'a'.repeat(40) });
+  const read = parse(text, 'agents/worker-1/inbox/01JD0ZB7QK.md');
+  expect(read).toMatchObject({ group: '01JD0ZB7QG', asOf: 'a'.repeat(40) });
+  if ('reason' in read) throw new Error(read.reason);
+  expect(parse(renderMessageFile(read), read.path)).toEqual(read);
+  expect(parse(message({ ...SAID, group: null, as_of: null }))).toEqual(parse(message(SAID)));
+});
+
 test('the parser and the schema agree key by key', () => {
-  const odd = [undefined, null, '', 'x', 'Bad Id', 'a b', 'con', 'human', 'agent:', 'agent:x', 'node:vm ', 'ack', [], ['worker-1'], ['Bad'], [{}], {}, 'cambium.message/0'];
-  for (const key of Object.keys({ ...SAID, to: [] })) {
+  const odd = [undefined, null, '', 'x', 'Bad Id', 'a b', 'con', 'human', 'agent:', 'agent:x', 'node:vm ', 'ack', [], ['worker-1'], ['Bad'], [{}], {}, 'cambium.message/0', 'abcd'];
+  for (const key of Object.keys({ ...SAID, to: [], group: '', as_of: '' })) {
     for (const value of odd) {
       const fields = JSON.parse(JSON.stringify({ ...SAID, [key]: value })) as Record<string, unknown>;
       const parsed = parse(message(fields));
