@@ -7,7 +7,7 @@ import { buildMark, dist, openLab, requireBuild } from './support/lab.mjs';
 import { describeMachine, machineText } from './support/machine.mjs';
 import { markdownReport, textReport } from './support/report.mjs';
 
-const BENCHES = ['claim', 'throughput', 'drop', 'cycle', 'noop', 'queue', 'counts', 'year'];
+const BENCHES = ['claim', 'throughput', 'drop', 'cycle', 'noop', 'queue', 'counts', 'hook', 'year'];
 const FLAGS = ['--full', '--json', '--markdown'];
 
 const given = process.argv.slice(2);

@@ -10,7 +10,7 @@ import type { Worktrees } from '../../ports/worktrees.ts';
 import type { Source } from '../run/context.ts';
 import type { Workshop } from '../run/workshop.ts';
 import type { Node } from '../node.ts';
-import { projectBreaches } from './scope.ts';
+import { projectBreaches } from '../../orient/scope.ts';
 import { keptRefs } from './site.ts';
 import type { ProjectDesk } from './site.ts';
 
