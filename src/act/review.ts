@@ -43,7 +43,7 @@ export function reviewMember(node: Node, reader: ChainReader, landing: Landing):
       const reviewed = await writeReviewed(node, base, landing);
       const transition = await writeTransition(node, {
         tip: chain.tip, landing: reviewed, author: agentSignature(node, landing.agent),
-        record: { ...heldRecord(chain, false), kind: 'review', branch: reviewBranch(landing.task), commit: reviewed },
+        record: { ...heldRecord(chain, false), kind: 'review', branch: reviewBranch(landing.task), commit: reviewed, ...(landing.result.provider === null ? {} : { provider: landing.result.provider }) },
       });
       written.add(transition.oid);
       const shown = written.size <= SHOWN_TRIES_MAX && isFree(node, base, landing.task) ? [move(base, reviewBranch(landing.task), reviewed)] : [];

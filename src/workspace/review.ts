@@ -6,6 +6,7 @@ import { CambiumError } from '../errors.ts';
 import type { Chain } from '../model/claim.ts';
 import type { Oid } from '../model/ids.ts';
 import type { Task } from '../model/task.ts';
+import { reviewerOf } from '../orient/reviewer.ts';
 import { published } from './published.ts';
 import { actor, unknownTask } from './session.ts';
 import type { Session } from './session.ts';
@@ -53,8 +54,10 @@ async function judge(session: Session, id: string, { commit: asked, why }: Judge
 }
 
 /** A person may always judge; of the agents only the one that the task names, and never the one that did the work. */
-function requireReviewer({ agent }: Session, { id, review }: Task, { record }: Chain): void {
+function requireReviewer({ agent, fleet }: Session, { id, review }: Task, { record }: Chain): void {
   if (agent === undefined) return;
-  if (agent === record.agent) throw new CambiumError('refused', `${agent} did the work of ${id} and may not judge it.`, { hint: `It waits for ${review === undefined || review === 'human' ? 'a person' : review}.` });
-  if (review !== agent) throw new CambiumError('refused', `${agent} is not the reviewer of ${id}.`, { hint: `It waits for ${review === undefined || review === 'human' ? 'a person' : review}.` });
+  const reviewer = reviewerOf(fleet.config, review, record);
+  const waits = 'agent' in reviewer ? reviewer.agent : `a person: ${reviewer.person}`;
+  if (agent === record.agent) throw new CambiumError('refused', `${agent} did the work of ${id} and may not judge it.`, { hint: `It waits for ${waits}.` });
+  if (!('agent' in reviewer) || reviewer.agent !== agent) throw new CambiumError('refused', `${agent} is not the reviewer of ${id}.`, { hint: `It waits for ${waits}.` });
 }
