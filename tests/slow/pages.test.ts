@@ -16,6 +16,8 @@ describe('the commands of the README', () => {
   const KNOWN = [
     'cambium init my-fleet && cd my-fleet', 'git init --bare --initial-branch=main /srv/git/fleet.git', 'cambium join /srv/git/fleet.git', 'cambium up',
     'cambium clone <url> my-fleet --node laptop && cd my-fleet && cambium up',
+    'cambium provider list', 'cambium task add "Add the login check" --criterion "a wrong password is refused" --verify "npm test"',
+    'cambium status', 'cambium spawn logs <id> -f', "cambium send '#design @worker-1 which index do we need?' --wait", 'cambium cost --by agent',
     'cambium task claim --agent helper --json', 'cambium task renew translate --agent helper --epoch 1', 'cambium task complete translate --agent helper --epoch 1 --result report.md',
     'cambium show poster', 'cambium task reject poster --why "too red"', 'cambium task approve poster',
   ];
@@ -32,7 +34,7 @@ describe('the commands of the README', () => {
     mkdirSync(other);
     // The paths are of this machine, and the daemons end when nothing is left to do.
     const here = (line = ''): string => line.replaceAll('/srv/git/fleet.git', `'${hub}'`).replaceAll('<url>', `'${hub}'`).replace(/cambium up$/, 'cambium up --until-idle');
-    const [init, bare, join_, up, clone, claim, renew, complete, show, reject, approve] = KNOWN.map(here);
+    const [init, bare, join_, up, clone, providers, add, status, logs, send, cost, claim, renew, complete, show, reject, approve] = KNOWN.map(here);
     await must(place.line(`cd '${root}' && ${init} && ${bare} && ${join_} && ${up}`));
     await must(place.line(`cd '${other}' && ${clone}`));
     const inside = (line = ''): Promise<unknown> => must(place.line(`cd '${root}/my-fleet' && ${line}`));
@@ -42,6 +44,12 @@ describe('the commands of the README', () => {
     writeFileSync(join(root, 'my-fleet/report.md'), '---\ncriteria:\n  - { text: greeting.de.txt says Hallo, met: true, evidence: cat }\n---\nTranslated by hand.\n');
     await inside(renew);
     await inside(complete);
+    await inside(`printf '%s\\n' '\`\`\`sh' 'echo hello' '\`\`\`' | cambium task add "Say hello" --id hello --body - && cambium up --until-idle`);
+    const found = await must(place.line(`cd '${root}/my-fleet' && ID=$(cambium spawn list --task hello --json | sed 's/.*"id":"\\([0-9A-Z]*\\)".*/\\1/') && ${(logs ?? '').replace('<id>', '"$ID"')}`));
+    expect(found.stdout).toContain('hello');
+    // The only agent runs runbooks: it is named, and nothing is waited for.
+    for (const line of [providers, status, send, cost]) await inside(line);
+    await inside(`unset CAMBIUM_AGENT; ${add} --id login && cambium task cancel login`);
     const draw = async (epoch: number): Promise<void> => {
       await inside('cambium task claim poster --agent helper');
       writeFileSync(join(root, `my-fleet/.cambium/worktrees/poster-${epoch}/poster.txt`), `try ${epoch}\n`);

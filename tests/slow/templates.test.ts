@@ -78,9 +78,11 @@ const prompt = readFileSync(CAMBIUM_PROMPT_FILE, 'utf8');
 const stdin = readFileSync(0, 'utf8');
 appendFileSync(HEARD, JSON.stringify({ task: CAMBIUM_TASK, cwd: process.cwd(), prompt, same: stdin === prompt, env: process.env }) + '\\n');
 if (process.argv[2] !== 'coder') process.exit(0);
-const [, route] = /GET (\\/[a-z]+)/.exec(prompt);
+// What else it is told (its role's page, its place) speaks of other routes.
+const asked = prompt.slice(prompt.indexOf('# Your task'));
+const [, route] = /GET (\\/[a-z]+)/.exec(asked);
 const name = route.slice(1);
-const message = /\\{"message":"[^"]*"\\}/.exec(prompt)?.[0];
+const message = /\\{"message":"[^"]*"\\}/.exec(asked)?.[0];
 mkdirSync('src/routes', { recursive: true });
 mkdirSync('test', { recursive: true });
 writeFileSync('src/routes/' + name + '.mjs', 'export default { path: ' + JSON.stringify(route) + ', answer: () => (' + (message ?? '{ time: new Date().toISOString() }') + ') };\\n');
@@ -88,7 +90,7 @@ writeFileSync('test/' + name + '.test.mjs', [
   "import assert from 'node:assert/strict';", "import test from 'node:test';", "import { start } from '../src/server.mjs';",
   'test(' + JSON.stringify(route) + ', async () => {', '  const { port, close } = await start(0);', '  const answer = await fetch(\`http://127.0.0.1:\${port}' + route + '\`);', '  assert.equal(answer.status, 200);',
   message === undefined ? '  assert.ok(Date.parse((await answer.json()).time));' : '  assert.deepEqual(await answer.json(), ' + message + ');', '  await close();', '});', ''].join('\\n'));
-const criteria = prompt.split('# Acceptance criteria')[1].split('\\n').filter((line) => line.startsWith('- ')).map((line) => ({ text: line.slice(2), met: true, evidence: 'node --test' }));
+const criteria = asked.split('# Acceptance criteria')[1].split('\\n# ')[0].split('\\n').filter((line) => line.startsWith('- ')).map((line) => ({ text: line.slice(2), met: true, evidence: 'node --test' }));
 writeFileSync(CAMBIUM_RESULT_FILE, '---\\ncriteria: ' + JSON.stringify(criteria) + '\\n---\\nAdded ' + route + '.\\n');
 `;
 
