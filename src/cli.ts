@@ -1,10 +1,18 @@
 #!/usr/bin/env node
 /** The command line: a thin door. Each verb parses, calls one function, prints. Verbs are loaded when they are called. */
-import { Command, InvalidArgumentError } from 'commander';
 import { packageVersion } from './adapters/system/version.ts';
 import { printAnswer, printError } from './commands/output.ts';
 import type { Answer } from './commands/output.ts';
+import { addSpawnVerbs } from './commands/spawnVerbs.ts';
+import { addTalkVerbs } from './commands/talkVerbs.ts';
 import { CambiumError } from './errors.ts';
+import { isHookName } from './model/hook.ts';
+
+// An agent CLI calls its hooks at every step: they end in hook.ts, before anything of the command line is loaded.
+if (process.argv[2] === 'hook' && isHookName(process.argv[3]) && !process.argv.includes('--help')) await import('./hook.ts');
+
+const { Command, InvalidArgumentError } = await import('commander');
+type Command = import('commander').Command;
 
 // A reader that has seen enough (`cambium log | head`) is no failure.
 process.stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
@@ -136,6 +144,11 @@ program.command('explain').argument('<task>', 'id of a task')
   .description('why a task is not running, and what would make it run')
   .action((id: string, _options: unknown, command: Command) => run(command, async () => (await import('./commands/explain.ts')).explainCommand(id)));
 
+program.command('prompt').argument('[agent]', 'the agent (or CAMBIUM_AGENT)')
+  .option('--task <id>', 'for this task; the most urgent that fits when unsaid').option('--channel <name>', 'for what calls for it in this channel').option('--sizes', 'the size of each part instead').option('--node <name>', 'name of this node (or CAMBIUM_NODE)')
+  .description('exactly what the agent would be told if it were started now')
+  .action((agent: string | undefined, options: { task?: string; channel?: string; sizes?: boolean; node?: string }, command: Command) => run(command, async () => (await import('./commands/prompt.ts')).promptCommand({ agent, ...options })));
+
 const task = program.command('task').description('the task queue');
 
 const fields = (command: Command): Command => command
@@ -169,6 +182,10 @@ task.command('ready').description('what can be claimed now, most urgent first')
 
 task.command('show').argument('<id>').description('one task: state, claim chain, instruction, result')
   .action((id: string, _options: unknown, command: Command) => run(command, async () => (await import('./commands/taskShow.ts')).showCommand(id)));
+
+task.command('wait').argument('<id...>').option('--timeout <duration>', 'how long at most; 30m when unsaid', duration).option('--reports', 'the beginning of each report as well')
+  .description('wait until these tasks have ended, or need a person: exit 0 all are done, 1 otherwise, 75 time is up')
+  .action((ids: string[], options: { timeout?: number; reports?: boolean }, command: Command) => run(command, async () => (await import('./commands/taskWait.ts')).waitCommand(ids, { ...options, json: command.optsWithGlobals<{ json?: boolean }>().json === true })));
 
 const held = (name: string, description: string): Command => task.command(name).argument('<id>').description(description)
   .option('--agent <id>', 'who holds it (or CAMBIUM_AGENT)').option('--node <name>', 'name of this node (or CAMBIUM_NODE)').option('--epoch <n>', 'epoch of the claim', whole);
@@ -214,6 +231,27 @@ task.command('archive').argument('[id...]', 'these tasks; what the janitor would
   .description('move ended tasks to tasks/archive and their claim chains into the hub\'s archive')
   .action((ids: string[], options: { allEnded?: boolean }, command: Command) => run(command, async () => (await import('./commands/taskArchive.ts')).archiveCommand(ids, options)));
 
+program.command('stop').option('--fleet', 'the whole fleet').option('--drain', 'let running agents finish and land; so when unsaid').option('--freeze', 'hold running agents still, their claims kept')
+  .option('--why <text>', 'the reason, shown everywhere')
+  .description('stop the fleet: nothing is claimed or started on any node until `cambium resume --fleet`')
+  .action((options: { fleet?: boolean; drain?: boolean; freeze?: boolean; why?: string }, command: Command) => run(command, async () => (await import('./commands/stop.ts')).stopCommand(options)));
+
+program.command('pause').argument('<kind>', 'agent, provider or project').argument('<name>').option('--why <text>', 'the reason, shown everywhere')
+  .description('start nothing new for one agent, provider or project; what runs is finished')
+  .action((kind: string, name: string, options: { why?: string }, command: Command) => run(command, async () => (await import('./commands/stop.ts')).pauseCommand(kind, name, options.why)));
+
+program.command('resume').argument('[kind]', 'agent, provider or project').argument('[name]').option('--fleet', 'the whole fleet')
+  .description('let go on what was stopped or paused, or a provider that is parked')
+  .action((kind: string | undefined, name: string | undefined, options: { fleet?: boolean }, command: Command) => run(command, async () => (await import('./commands/stop.ts')).resumeCommand(kind, name, options)));
+
+const provider = program.command('provider').description('what runs agents');
+
+provider.command('list').description('what can run agents on this machine, who uses it, and what is parked until when')
+  .action((_options: unknown, command: Command) => run(command, async () => (await import('./commands/provider.ts')).providersCommand()));
+
+provider.command('resume').argument('<name>').description('ask a parked or paused provider again, on every node')
+  .action((name: string, _options: unknown, command: Command) => run(command, async () => (await import('./commands/stop.ts')).resumeCommand('provider', name, {})));
+
 const worker = program.command('worker').description('agents that work in sessions of their own');
 const worked = (name: string, description: string): Command => worker.command(name).argument('[id]', 'the agent (or CAMBIUM_AGENT)').option('--node <name>', 'name of this node (or CAMBIUM_NODE)').description(description);
 
@@ -229,15 +267,43 @@ worked('continue', 'whether its session has a reason to go on: exit 0 yes, 3 no'
 worker.command('list').description('who takes part, and what each does')
   .action((_options: unknown, command: Command) => run(command, async () => (await import('./commands/worker.ts')).workersCommand()));
 
-const message = program.command('message').description('what agents and people say to each other');
 
-message.command('send').argument('<text>', 'Markdown, or - for standard input').option('--channel <name>', 'general when unsaid').option('--to <agent>', 'an inbox instead of a channel').option('--reply-to <id>', 'the message it answers').option('--agent <id>', 'who speaks (or CAMBIUM_AGENT); the person when unsaid')
-  .description('say something; @name mentions an agent')
-  .action((text: string, options: { channel?: string; to?: string; replyTo?: string; agent?: string }, command: Command) => run(command, async () => (await import('./commands/message.ts')).sendCommand(text, options)));
+const leased = (command: Command): Command => command.option('--agent <id>', 'who holds it (or CAMBIUM_AGENT); the person when unsaid').option('--node <name>', 'name of this node (or CAMBIUM_NODE)')
+  .option('--why <text>', 'what for; of --force: why, on record').option('--force', 'a person takes, or ends, what somebody else holds');
+type Leased = { agent?: string; node?: string; ttl?: number; why?: string; force?: boolean; all?: boolean };
 
-message.command('list').option('--since <time>', 'only what was said after it').option('--channel <name>', 'only that channel').option('--inbox <agent>', 'that agent\'s inbox as well')
-  .description('what was said, oldest first')
-  .action((options: { since?: string; channel?: string; inbox?: string }, command: Command) => run(command, async () => (await import('./commands/message.ts')).messagesCommand(options)));
+const lock = leased(program.command('lock').argument('<name>').option('--ttl <duration>', 'how long it is honoured without a renewal; 10m when unsaid', duration))
+  .description('take a named lock, or renew one\'s own; advisory')
+  .action((name: string, options: Leased, command: Command) => run(command, async () => (await import('./commands/lock.ts')).lockCommand(name, options)));
+
+lock.command('list').description('what is locked and reserved, by whom, and for how long')
+  .action((_options: unknown, command: Command) => run(command, async () => (await import('./commands/lock.ts')).lockListCommand()));
+
+leased(program.command('unlock').argument('[name]').option('--all', 'all that is held, reservations too'))
+  .description('give a lock back')
+  .action((name: string | undefined, options: Leased, command: Command) => run(command, async () => (await import('./commands/lock.ts')).unlockCommand(name, options)));
+
+leased(program.command('reserve').argument('<glob...>', 'paths of the tree, in quotes').option('--ttl <duration>', 'how long it is honoured without a renewal; 10m when unsaid', duration))
+  .description('reserve paths, so that other agents leave them alone; advisory')
+  .action((globs: string[], options: Leased, command: Command) => run(command, async () => (await import('./commands/lock.ts')).reserveCommand(globs, options)));
+
+leased(program.command('unreserve').argument('[glob...]', 'these; all of one\'s own when unsaid'))
+  .description('give reserved paths back')
+  .action((globs: string[], options: Leased, command: Command) => run(command, async () => (await import('./commands/lock.ts')).unreserveCommand(globs, options)));
+
+const hook = program.command('hook').description('what agent CLIs call at each step of a session; silent unless CAMBIUM_AGENT is set');
+
+// Called as agent CLIs call them they have ended above; here they are for --help.
+for (const [name, description] of Object.entries({ 'session-start': 'tell a session who it is and what it holds', 'user-prompt': 'tell it what came to its inbox', 'pre-tool': 'refuse a write that would not land', 'stop': 'remind it of a held task, or hand over the next', 'session-end': 'give back its locks' })) {
+  hook.command(name).description(description).option('--for <cli>', 'claude, codex or gemini; seen from its JSON when unsaid').option('--agent <id>', 'who the session is (or CAMBIUM_AGENT)').option('--spawned', 'for spawns of the engine only')
+    .action(async () => void (await import('./hook.ts')));
+}
+
+hook.command('install').option('--for <cli>', 'claude, codex or gemini').description('write the hooks of an agent CLI into this workspace, beside what is there')
+  .action((options: { for?: string }, command: Command) => run(command, async () => (await import('./commands/hookInstall.ts')).hookInstallCommand(options)));
+
+const spawn = addSpawnVerbs(program, { run, whole });
+addTalkVerbs(program, spawn, { run, whole, duration });
 
 function requireEpoch<T extends { epoch?: number }>(options: T): T & { epoch: number } {
   if (options.epoch !== undefined) return { ...options, epoch: options.epoch };

@@ -6,7 +6,7 @@ export type ErrorCode =
   | 'git-missing' | 'git-too-old' | 'git-failed' | 'not-a-workspace' | 'no-identity'
   | 'hub-away' | 'hub-denied' | 'hub-not-joined' | 'hub-rewritten' | 'hub-unfit' | 'hub-shallow' | 'hub-policy'
   | 'disk-full' | 'object-missing' | 'object-corrupt'
-  | 'unknown-task' | 'lost-race' | 'fenced' | 'refused' | 'nothing-ready' | 'outcome-unknown'
+  | 'unknown-task' | 'unknown-spawn' | 'unknown-channel' | 'lost-race' | 'fenced' | 'refused' | 'nothing-ready' | 'outcome-unknown'
   | 'schema-too-new' | 'bad-config' | 'bad-file' | 'usage' | 'daemon-running' | 'node-taken' | 'id-used' | 'internal';
 
 export interface ErrorDetail {

@@ -1,6 +1,7 @@
 /** Winning the exclusive right to tasks (PROTOCOL P3), and giving it back. */
 import { attemptsUsed, chainState, isPinned, mayFollow, nextAttempt } from '../model/claim.ts';
 import type { Chain, ClaimKind, ClaimRecord } from '../model/claim.ts';
+import type { Signature } from '../model/git.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
 import { claimRef } from '../model/layout.ts';
 import type { Task } from '../model/task.ts';
@@ -91,6 +92,10 @@ export interface ReleaseRequest {
   readonly kind?: 'release' | 'input';
   /** The reason is told to whoever claims next. */
   readonly feedback?: boolean;
+  /** input: the agent's session, to go on with once it is answered; carried on by the answer. */
+  readonly session?: unknown;
+  /** A person has answered the question: who, as the author of the transition. */
+  readonly answeredBy?: Signature;
 }
 
 export const releaseKey = (task: TaskId, tip: Oid): string => `release:${task}:${tip}`;
@@ -108,9 +113,10 @@ export function releaseMember(node: Node, reader: ChainReader, request: ReleaseR
       const held = heldRecord(chain, kind === 'approve');
       const transition = await writeTransition(node, {
         tip: chain.tip,
-        author: agentSignature(node, chain.record.agent ?? node.identity.node),
+        author: request.answeredBy ?? agentSignature(node, chain.record.agent ?? node.identity.node),
         record: {
           ...held, kind, reason: request.reason,
+          ...(request.session === undefined || request.session === null ? {} : { session: request.session }), ...(request.answeredBy === undefined ? {} : { answered: true, by: request.answeredBy.name }),
           ...(request.spent === true ? { spent: true } : {}), ...(request.feedback === true ? { feedback: true } : {}),
           ...(request.notBefore === undefined || request.notBefore === null ? {} : { not_before: request.notBefore }),
           ...(kind === 'input' ? { question: request.reason } : {}),

@@ -7,6 +7,7 @@ import type { Oid, TaskId } from '../model/ids.ts';
 import { nodeRef } from '../model/layout.ts';
 import { renderMessage } from '../model/message.ts';
 import type { NodeBreak, NodeHeartbeat } from '../model/node.ts';
+import type { ToldSpawn } from '../model/seenSpawn.ts';
 import type { ChainReader } from '../observe/chains.ts';
 import { renderNodeRecord } from '../observe/nodeRecord.ts';
 import { writeFileTree } from './commit.ts';
@@ -15,7 +16,7 @@ import type { Node } from './node.ts';
 
 export interface BeatContent {
   readonly claims: readonly { readonly task: TaskId; readonly epoch: number; readonly claim: Oid }[];
-  readonly spawns: readonly { readonly id: string; readonly agent: string }[];
+  readonly spawns: readonly ToldSpawn[];
 }
 
 export type BeatOutcome =

@@ -6,7 +6,9 @@ import { chainState } from '../model/claim.ts';
 import type { Chain, ClaimRecord } from '../model/claim.ts';
 import type { Oid } from '../model/ids.ts';
 import { ROSTER_PATH, claimPath, resultPath } from '../model/layout.ts';
-import type { Run, SpawnRecord } from '../model/run.ts';
+import type { Run } from '../model/run.ts';
+import { spawnRecordPath } from '../model/spawn.ts';
+import type { Cause, SpawnRecord, SpawnSubject } from '../model/spawn.ts';
 import { renderMessage } from '../model/message.ts';
 import { before } from '../observe/chains.ts';
 import type { ChainReader } from '../observe/chains.ts';
@@ -103,14 +105,18 @@ export function rosterAgents(bytes: Uint8Array | undefined): readonly Record<str
 
 /** The files of a run's spawns: `agents/spawns/<yyyy-mm>/<dd>/<id>.json`, written once, at the end (docs/formats.md). */
 export function spawnFiles(node: Node, run: Run): Map<string, string> {
-  return new Map(run.spawns.map((spawn) => [`agents/spawns/${spawn.start.slice(0, 7)}/${spawn.start.slice(8, 10)}/${spawn.id}.json`, renderSpawn(node, run, spawn)]));
+  return new Map(run.spawns.map((spawn) => [spawnRecordPath(spawn), renderSpawn(node, { ...run, channel: null, messages: [], ...(run.cause ?? ROOT) }, { provider: run.provider, providerVersion: run.providerVersion, model: run.model, ...spawn })]));
 }
 
-function renderSpawn({ identity }: Node, run: Run, spawn: SpawnRecord): string {
+/** Caused by the queue or a person. */
+const ROOT: Cause = { parent: null, depth: 0 };
+
+/** The bytes of one record (docs/formats.md). */
+export function renderSpawn({ identity }: Pick<Node, 'identity'>, about: SpawnSubject & Cause, spawn: SpawnRecord): string {
   const record = {
-    schema: 'cambium.spawn/1', id: spawn.id, parent: null, depth: 0, agent: run.agent, node: identity.node,
-    purpose: spawn.purpose, task: run.task, epoch: run.epoch, attempt: run.attempt, channel: null, messages: [],
-    provider: run.provider, provider_version: run.providerVersion, model: run.model, session: spawn.session,
+    schema: 'cambium.spawn/1', id: spawn.id, parent: about.parent, depth: about.depth, agent: about.agent, node: identity.node,
+    purpose: spawn.purpose, task: about.task, epoch: about.epoch, attempt: about.attempt, channel: about.channel, messages: about.messages,
+    provider: spawn.provider, provider_version: spawn.providerVersion, model: spawn.model, session: spawn.session,
     process: spawn.process,
     start: spawn.start, end: spawn.end, outcome: spawn.outcome, failure: spawn.failure, usage: spawn.usage, cost_usd: spawn.costUsd,
   };

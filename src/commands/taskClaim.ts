@@ -1,8 +1,8 @@
 /** `cambium task claim|renew|release`. */
+import { claimBrief } from '../workspace/claimBrief.ts';
 import { claimTask, releaseTask, renewTask } from '../workspace/claimTask.ts';
 import { withSession } from '../workspace/session.ts';
 import type { Answer } from './output.ts';
-import { plain } from '../workspace/plain.ts';
 
 export interface ClaimOptions {
   readonly agent?: string | undefined;
@@ -13,15 +13,7 @@ export interface ClaimOptions {
 export function claimCommand(id: string | undefined, { agent, node }: ClaimOptions): Promise<Answer> {
   return withSession({ node, needsHub: true }, async (session) => {
     const won = await claimTask(session, { id, agent });
-    const held = `${won.task} --agent ${won.agent} --epoch ${won.epoch}`;
-    const text = [
-      `${won.task} is yours: epoch ${won.epoch}, attempt ${won.attempt}. Work in ${won.worktree}`,
-      `Renew within ${Math.floor((won.ttl_s * 2) / 3)} s:  cambium task renew ${held}`,
-      `When done:            cambium task complete ${held} --result FILE`,
-      ...(won.feedback === null ? [] : ['', `From an earlier attempt: ${plain(won.feedback)}`]),
-      '', plain(won.instruction.trim()), ...won.context.map(({ path, text: content }) => `\n--- ${path} ---\n${plain(content.trim())}`),
-    ].join('\n');
-    return { data: won, text };
+    return { data: won, text: claimBrief(won) };
   });
 }
 

@@ -11,6 +11,9 @@ import type { PassReport } from '../cycle/pass.ts';
 import { STATE_PATHS } from '../model/layout.ts';
 import { nodeName, nodeOf, openClone } from '../workspace/compose.ts';
 import type { Clone } from '../workspace/clone.ts';
+import { hookFilesOf, hooksAllowed, openFleetHooks } from '../workspace/fleetHooks.ts';
+import type { FleetHooks } from '../workspace/fleetHooks.ts';
+import { cleanSpawns } from '../workspace/cleanSpawns.ts';
 import { endLife, openLives } from '../workspace/lives.ts';
 import { openLoop } from '../workspace/loop.ts';
 import { describeEnd, describeRest, describeStart, eventLine } from './upText.ts';
@@ -54,13 +57,34 @@ async function serve(clone: Clone, options: UpOptions): Promise<void> {
   const watcher = createWatcher({ root: clone.root ?? clone.stateDir, paths: clone.root === null ? [] : [...STATE_PATHS], ignore: ['tasks/archive/**', '**/node_modules/**'], settleMs: loop.shop.config().timings.settleMs, rescanMs: loop.shop.config().timings.rescanMs });
   const idleMs = options.untilIdle === true ? 0 : options.idle === true ? loop.shop.config().timings.idleMs : (options.idle ?? null);
   const announcer = createAnnouncer(clone, loop, options.json);
-  const daemon = createDaemon(loop, watcher, { idleMs, onExit: options.onExit ?? 'release', onPass: announcer.onPass });
-  const stop = (): void => daemon.stop();
+  const hooks: FleetHooks = await openFleetHooks({ clone, node, say });
+  const tellHooks = (): void => void (loop.state.fleet !== null && hooks.look(loop.state.fleet));
+  const daemon = createDaemon(loop, watcher, { idleMs, onExit: options.onExit ?? 'release', onPass: async (report) => {
+    await announcer.onPass(report);
+    tellHooks();
+    if (report.idle && report.settled) await tidy();
+  } });
+  let tidiedMs = -Infinity;
+  /** Folders of spawns that ended long ago would fill the disk. */
+  async function tidy(): Promise<void> {
+    const { fleet } = loop.state;
+    if (fleet === null || clone.clock.bootMs() - tidiedMs < TIDY_EVERY_MS) return;
+    tidiedMs = clone.clock.bootMs();
+    const { removed } = await cleanSpawns({ clone, node, fleet, stale: null, agent: undefined, note: () => undefined });
+    if (removed.length > 0) say('spawn folders removed', { count: removed.length });
+  }
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+    daemon.stop();
+  };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
   // A command in this clone has changed something on the hub: see `nudgeDaemon`.
   process.on('SIGUSR2', daemon.nudge);
-  if (!options.json) process.stdout.write(`${describeStart(clone, loop)}\n`);
+  if (!options.json) process.stdout.write(`${describeStart(clone, loop)}\n${await describeHooks(clone, loop)}`);
+  // What is known now was before: with the hooks just allowed, only what comes is told.
+  tellHooks();
   try {
     await daemon.run();
   } catch (error) {
@@ -72,7 +96,17 @@ async function serve(clone: Clone, options: UpOptions): Promise<void> {
     process.off('SIGUSR2', daemon.nudge);
     await clone.local.remove('daemon');
   }
+  tellHooks();
+  // Who presses Ctrl-C is not kept waiting: what is left is on record, and the next daemon runs it.
+  await hooks.close(!stopped);
   if (!options.json) process.stdout.write(`${(await announcer.tell()) ?? ''}\n${describeEnd(loop)}\n`);
+}
+
+/** What the tree's hooks are to this node; nothing where there are none. */
+async function describeHooks(clone: Clone, { state }: Loop): Promise<string> {
+  const names = state.fleet === null ? [] : (await hookFilesOf(clone, state.fleet)).map(({ name }) => name);
+  if (names.length === 0) return '';
+  return hooksAllowed(clone) ? `hooks: ${names.join(', ')}\n\n` : `hooks: ${names.join(', ')} are not run here; \`git config cambium.hooks true\` allows it\n\n`;
 }
 
 async function requireFitHub(clone: Clone, node: string): Promise<void> {
@@ -92,6 +126,8 @@ async function probeUnlessAway(clone: Clone, node: string): Promise<Verdict> {
     throw error;
   }
 }
+
+const TIDY_EVERY_MS = 6 * 3_600_000;
 
 interface Announcer {
   onPass(report: PassReport): Promise<void>;

@@ -42,7 +42,7 @@ export async function describeRest(clone: Clone, loop: Loop, { ended, since }: R
     ...[...ended].map((task) => resultLine(fleet, task)),
     ...(shown.length === 0 ? [] : ['', `Commits made on ${clone.branch}:`, ...shown, ...(made.length > COMMITS_MAX ? ['  … see `cambium log`'] : [])]),
     ...quarantineText(quarantined), ...notes.map((note) => `\nNote: ${plain(note)}`),
-    '', 'Next: drop a Markdown file into tasks/, or run `cambium task add "<title>"`.', 'To work with an agent CLI instead of runbooks, see `providers` in cambium.yaml.',
+    '', 'Next: drop a Markdown file into tasks/, or run `cambium task add "<title>"`.', 'Who works here, and with what (runbooks, claude, codex, gemini, …): `agents` in cambium.yaml.',
   ].join('\n');
 }
 

@@ -5,7 +5,8 @@ import { publish } from '../act/publish.ts';
 import type { Member } from '../act/publish.ts';
 import { troubleOf } from '../act/project/site.ts';
 import { openPinnedRun } from '../act/run/pinned.ts';
-import { chooseProvider, openRun } from '../act/run/start.ts';
+import { chooseProviderFor } from '../act/run/choose.ts';
+import { openRun } from '../act/run/start.ts';
 import { takeOver } from '../act/takeover.ts';
 import type { TakeoverClaim } from '../act/takeover.ts';
 import { decideClaims } from '../decide/claims.ts';
@@ -19,9 +20,12 @@ import type { Oid } from '../model/ids.ts';
 import type { Decision } from '../model/decision.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { Task } from '../model/task.ts';
+import { mayStart } from '../orient/limits.ts';
 import { claimProblem } from '../orient/situation.ts';
 import type { Situation } from '../orient/situation.ts';
 import type { Loop } from './loop.ts';
+import { ASKED } from '../model/run.ts';
+import type { Asked } from '../model/run.ts';
 import { observe, situationOf, snapshot } from './observe.ts';
 import { renewalKey } from './state.ts';
 
@@ -31,8 +35,9 @@ const HOLD_OFF_MS = 60_000;
 /** Takeovers first, then ready tasks for what is still free. */
 export async function claimMore(loop: Loop): Promise<boolean> {
   const { shop, state } = loop;
-  if (!state.claiming || state.fleet === null) return false;
-  const owners = [...decideTakeovers(snapshot(loop, state.fleet)).keys()];
+  // Stopped by a person: what was approved waits too, and so do the claims of nodes that fell silent.
+  if (!state.claiming || state.fleet === null || state.fleet.stop.fleet !== null) return false;
+  const owners = state.focus === null ? [...decideTakeovers(snapshot(loop, state.fleet)).keys()] : [];
   let moved = false;
   for (const owner of owners) moved = (await takeOverFrom(loop, owner)) || moved;
   const requests = await claimable(loop);
@@ -59,10 +64,12 @@ async function claimable(loop: Loop): Promise<readonly ClaimRequest[]> {
   const now = shop.node.clock.bootMs();
   for (const [task, untilMs] of state.heldOff) if (untilMs <= now) state.heldOff.delete(task);
   const situation = situationOf(loop, fleet);
-  const ready = state.heldOff.size === 0 ? situation.ready : situation.ready.filter(({ task }) => !state.heldOff.has(task.id));
-  const requests: ClaimRequest[] = approvedOnes(loop, fleet, situation);
+  state.asked = await readAsked(loop, situation);
+  const { focus } = state;
+  const ready = situation.ready.filter(({ task }) => !state.heldOff.has(task.id) && (focus === null || focus.task === task.id));
+  const requests: ClaimRequest[] = focus === null ? approvedOnes(loop, fleet, situation) : [];
   for (const { task, agent, reason } of decideClaims(snapshot(loop, fleet), { ...situation, ready })) {
-    const provider = await chooseProvider(shop, task.task, agent.id);
+    const provider = await chooseProviderFor(shop, { agent: agent.id, task: task.task });
     const away = 'unavailable' in provider ? null : await projectAway(shop, task.task);
     if ('unavailable' in provider || away !== null) {
       shop.say(away === null ? 'provider away' : 'project away', { task: task.task.id, reason: 'unavailable' in provider ? provider.unavailable : away });
@@ -70,6 +77,21 @@ async function claimable(loop: Loop): Promise<readonly ClaimRequest[]> {
     } else requests.push({ task: task.task, agent: agent.id, reason, ttlMs: fleet.config.timings.ttlMs, maxAttempts: task.task.maxAttempts ?? fleet.config.defaults.maxAttempts });
   }
   return requests;
+}
+
+/** What was asked for and is still open; what has been taken since is forgotten. */
+async function readAsked({ shop, state }: Loop, { ready }: Situation): Promise<ReadonlyMap<string, string>> {
+  const { local } = shop.node;
+  const asked = new Map<string, string>(state.focus === null || state.focus.task === null ? [] : [[state.focus.task, state.focus.agent]]);
+  for (const key of await local.list(ASKED)) {
+    const task = key.slice(ASKED.length);
+    const record = (await local.read(key)) as Partial<Asked> | null | undefined;
+    const isOpen = ready.some((candidate) => candidate.task.id === task);
+    if (typeof record?.agent === 'string' && isOpen) asked.set(task, record.agent);
+    // One that was just claimed is read once more, by its run.
+    else if (!state.runs.has(task)) await local.remove(key);
+  }
+  return asked;
 }
 
 /** Why the task's project cannot be reached from here now, or null; what lasts is for the run to tell a person. */
@@ -115,13 +137,15 @@ function takeoverOf({ id, lapsed, agent, reason }: TakeoverClaim): Decision {
 function assign(loop: Loop, fleet: Fleet, tasks: readonly LapsedClaim[]): TakeoverClaim[] {
   const runs = [...loop.state.runs.values()];
   const busy = new Set(runs.map(({ agent }) => agent));
+  const facts = loop.shop.limits();
+  const now = loop.shop.node.clock.now().toISOString();
   let room = fleet.config.limits.agentsPerNode - runs.length;
   return tasks.map(({ task: id, reason }) => {
     const lapsed = fleet.chains.get(id) as Chain;
     const task = fleet.tasks.get(id);
     // A landing of approved work needs no agent of ours, and stays its author's.
     if (isPinned(lapsed)) return { id, blob: lapsed.record.instruction?.blob ?? '', lapsed, agent: task === undefined ? null : lapsed.record.agent, reason };
-    const agent = task === undefined || room <= 0 ? undefined : loop.agents().find((candidate) => !busy.has(candidate.id) && misfit(candidate, task, fleet.config.defaults.provider) === null);
+    const agent = task === undefined || room <= 0 ? undefined : loop.agents().find((candidate) => !busy.has(candidate.id) && misfit(candidate, task, fleet.config.defaults.provider) === null && mayStart(facts, candidate, { task, provider: null }, now) === null);
     if (agent !== undefined) {
       busy.add(agent.id);
       room -= 1;
@@ -148,7 +172,7 @@ async function beginRuns(loop: Loop, wins: readonly ClaimWon[]): Promise<void> {
       continue;
     }
     const problem = claimProblem(fleet, { id, blob: chain.record.instruction?.blob ?? '' });
-    const provider = problem === null && task !== undefined ? await chooseProvider(shop, task, chain.record.agent ?? '') : { unavailable: problem ?? 'the task is gone' };
+    const provider = problem === null && task !== undefined ? await chooseProviderFor(shop, { agent: chain.record.agent ?? '', task }) : { unavailable: problem ?? 'the task is gone' };
     if (task === undefined || 'unavailable' in provider) {
       const reason = 'unavailable' in provider ? provider.unavailable : 'the task is gone';
       released.push(releaseMember(shop.node, shop.reader, { task: id, tip: chain.tip, reason }));

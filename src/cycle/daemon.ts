@@ -11,6 +11,7 @@ import type { Watcher } from '../ports/watcher.ts';
 import type { Loop } from './loop.ts';
 import { pass } from './pass.ts';
 import type { PassReport } from './pass.ts';
+import { releaseAnswers } from './answers.ts';
 import { releaseRuns } from './runs.ts';
 import { stopSpawn } from '../act/run/end.ts';
 
@@ -83,16 +84,18 @@ export function createDaemon(loop: Loop, watcher: Watcher, options: DaemonOption
     if (options.onExit === 'keep') return;
     const { graceMs } = shop.config().timings;
     const untilMs = clock.bootMs() + graceMs;
-    if (state.runs.size > 0) shop.say('draining', { running: [...state.runs.keys()].join(', '), grace: `${graceMs / 1000} s`, hint: 'Ctrl-C again stops at once' });
-    while (state.runs.size > 0 && stops === 1 && clock.bootMs() < untilMs) {
+    const busy = (): number => state.runs.size + state.answers.size;
+    if (busy() > 0) shop.say('draining', { running: [...state.runs.keys(), ...state.answers.keys()].join(', '), grace: `${graceMs / 1000} s`, hint: 'Ctrl-C again stops at once' });
+    while (busy() > 0 && stops === 1 && clock.bootMs() < untilMs) {
       const report = await onePass();
-      if (!report.progress && state.runs.size > 0) await waiter.wait(Math.min(500, Math.max(0, untilMs - clock.bootMs())));
+      if (!report.progress && busy() > 0) await waiter.wait(Math.min(500, Math.max(0, untilMs - clock.bootMs())));
     }
     // The waiting above was their grace; what is left is for a last word.
+    await releaseAnswers(loop, stops > 1 ? 0 : LAST_WORD_MS);
     await releaseRuns(loop, 'the node was stopped', stops > 1 ? 0 : LAST_WORD_MS);
     for (let tries = 0; state.runs.size > 0 && tries < 5; tries++) await onePass();
     // One more, so that main tells what was given back.
-    if (state.givenBack.size > 0) await onePass();
+    if (state.givenBack.size > 0 || state.talk.wakes.size > 0) await onePass();
   }
 
   return {
@@ -149,7 +152,7 @@ function nextLookMs({ state, shop }: Loop): number {
   const polls = [state.fetchPeriodMs, Math.max(0, state.nextBeatMs - now)];
   if (state.checkout.unsettled.length > 0) polls.push(shop.config().timings.settleMs);
   if (state.checkout.held.length > 0) polls.push(shop.config().timings.halfSavedMs);
-  if ([...state.runs.values()].some(({ phase }) => phase === 'working' || phase === 'verifying')) polls.push(1_000);
+  if ([...state.runs.values()].some(({ phase }) => phase === 'working' || phase === 'verifying') || state.answers.size > 0) polls.push(1_000);
   return Math.min(...polls);
 }
 
@@ -157,6 +160,7 @@ function nextLookMs({ state, shop }: Loop): number {
 async function stopAgents(loop: Loop, error: unknown): Promise<void> {
   if (!(error instanceof CambiumError) || (error.code !== 'hub-rewritten' && error.code !== 'node-taken')) return;
   for (const run of loop.state.runs.values()) await stopSpawn(loop.shop, run, 'fenced');
+  for (const { spawn } of loop.state.answers.values()) await loop.shop.node.supervisor.stop(loop.shop.scratch(spawn), 'fenced');
 }
 
 /** A sleep that any nudge ends; a nudge that comes while nobody sleeps ends the next one. */

@@ -3,6 +3,7 @@ import type { Heart } from '../act/heartbeat.ts';
 import type { Workshop } from '../act/run/workshop.ts';
 import type { LocalAgent } from '../model/snapshot.ts';
 import type { FleetReader } from '../observe/fleet.ts';
+import type { TalkReader } from '../observe/talk.ts';
 import type { Checkout } from '../ports/checkout.ts';
 import type { Decisions } from './decisions.ts';
 import type { LoopState } from './state.ts';
@@ -10,6 +11,7 @@ import type { LoopState } from './state.ts';
 export interface Loop {
   readonly shop: Workshop;
   readonly fleets: FleetReader;
+  readonly talk: TalkReader;
   readonly checkout: Checkout;
   readonly heart: Heart;
   readonly state: LoopState;

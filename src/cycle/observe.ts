@@ -29,8 +29,8 @@ export function snapshot(loop: Loop, fleet: Fleet): Snapshot {
   const { clock, identity } = shop.node;
   return {
     bootMs: clock.bootMs(), now: clock.now().toISOString(),
-    self: { node: identity.node, incarnation: identity.incarnation, pastIncarnations: loop.pastIncarnations, agents: loop.agents(), claiming: state.claiming },
-    fleet, leases: state.leases, runs: [...state.runs.values()],
+    self: { node: identity.node, incarnation: identity.incarnation, pastIncarnations: loop.pastIncarnations, agents: loop.agents(), claiming: state.claiming && fleet.stop.fleet === null, asked: state.asked },
+    limits: shop.limits(), fleet, leases: state.leases, runs: [...state.runs.values()],
     unlandedBefore: state.unlandedBefore, openEndsBefore: state.openEndsBefore, deletedBefore: state.deletedBefore, fetchPeriodMs: state.fetchPeriodMs,
   };
 }
@@ -39,8 +39,10 @@ export function snapshot(loop: Loop, fleet: Fleet): Snapshot {
 export function situationOf({ shop, state }: Loop, fleet: Fleet): Situation {
   const now = shop.node.clock.now().toISOString();
   const known = state.oriented;
-  if (known?.fleet === fleet && (known.situation.nextDue === null || now < known.situation.nextDue)) return known.situation;
-  const situation = orient(fleet, now);
-  state.oriented = { fleet, situation };
+  const { keptKeys } = state.limits;
+  if (known?.fleet === fleet && known.kept === keptKeys && (known.situation.nextDue === null || now < known.situation.nextDue)) return known.situation;
+  // What spawns of this node have cost counts before main tells of it.
+  const situation = orient({ ...fleet, ledger: shop.limits().ledger }, now);
+  state.oriented = { fleet, kept: keptKeys, situation };
   return situation;
 }

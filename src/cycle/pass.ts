@@ -4,6 +4,7 @@ import type { CheckoutView, Ingested } from '../act/checkout.ts';
 import { releaseMember } from '../act/claim.ts';
 import { healMembers } from '../act/heal.ts';
 import { settleAll } from '../act/settle.ts';
+import { ledgerMember } from '../act/run/ledger.ts';
 import { claimsToProject, projectionMember, strayMember } from '../act/projectClaims.ts';
 import { publish } from '../act/publish.ts';
 import type { Member, Published } from '../act/publish.ts';
@@ -14,12 +15,18 @@ import type { Chain } from '../model/claim.ts';
 import { taskStem } from '../model/layout.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { Situation } from '../orient/situation.ts';
+import { answerMembers, fenceLostAnswers, hear, settleAnswers, stepAnswers, wakeMore, wakesOf } from './answers.ts';
 import { beatIfDue } from './beat.ts';
 import { heedEdits } from './edited.ts';
 import { claimMore } from './claiming.ts';
 import { tidyUp } from './janitor.ts';
 import type { Loop } from './loop.ts';
+import { providersMember } from '../act/providers.ts';
+import { heedBudgets, heedFreeze, lookAtLimits, untoldParks } from './limits.ts';
 import { pledgesOf } from './decisions.ts';
+import { requestMembers } from './requests.ts';
+import { mayStart } from '../orient/limits.ts';
+import { reviewRequestMembers } from './reviews.ts';
 import { observe, reread, situationOf, snapshot } from './observe.ts';
 import { fenceLostRuns, keepWip, runMembers, settleRuns, stepRuns } from './runs.ts';
 
@@ -44,17 +51,25 @@ export async function pass(loop: Loop, options: PassOptions): Promise<PassReport
   const unanswered = await settlePast(loop);
   const fleet = await observeOrStayOffline(loop);
   if (fleet === null) return offlinePass(loop);
+  await hear(loop, fleet);
   await fenceLostRuns(loop, fleet);
+  await fenceLostAnswers(loop);
   await heedEdits(loop, fleet);
+  await lookAtLimits(loop, fleet);
+  await heedFreeze(loop);
   await beatIfDue(loop);
-  const stepped = await stepRuns(loop);
+  const bounded = await heedBudgets(loop);
+  const stepped = either(either(await stepRuns(loop), await stepAnswers(loop)), bounded);
   // Nothing is built anew while an earlier push may still land (P2.3).
   if (unanswered > 0) return report(loop, { progress: stepped, settled: false });
   const said = await publishAll(loop, fleet, options);
   if (said.moved) await reread(loop);
-  const claimed = await claimMore(loop);
+  // What has just ended counts before anything is begun.
+  await lookAtLimits(loop, fleet);
+  const woken = await wakeMore(loop);
+  const claimed = either(await claimMore(loop), woken);
   await beatIfDue(loop);
-  const started = await stepRuns(loop);
+  const started = either(await stepRuns(loop), await stepAnswers(loop));
   await keepWip(loop, fleet.config.timings.heartbeatMs);
   const busy = stepped || said.moved || claimed || started;
   const tidied = !busy && (await tidyUp(loop));
@@ -71,6 +86,7 @@ function doubtAfterJump({ shop, state }: Loop): void {
   if (!jumped) return;
   shop.say('clock jumped');
   state.renewed.clear();
+  state.wakeRenewed.clear();
   state.beaten = null;
 }
 
@@ -98,9 +114,15 @@ async function observeOrStayOffline(loop: Loop): Promise<Fleet | null> {
 async function offlinePass(loop: Loop): Promise<PassReport> {
   if (loop.state.fleet !== null) {
     await stepRuns(loop);
+    await stepAnswers(loop);
     await beatIfDue(loop);
   }
   return { progress: false, idle: false, offline: loop.state.offline, situation: null, settled: false };
+}
+
+/** Both are done, whichever moved. */
+function either(first: boolean, second: boolean): boolean {
+  return first || second;
 }
 
 interface Said {
@@ -122,7 +144,7 @@ async function publishAll(loop: Loop, fleet: Fleet, options: PassOptions): Promi
   const ends = await publish<unknown>(shop.node, members, { trustKnown: true, patienceMs });
   if ([...ends.values()].some(({ state: end }) => end === 'refused-by-policy')) state.mainRefusedUntilMs = shop.node.clock.bootMs() + MAIN_REFUSED_MS;
   loop.decisions.settle(ends, [...state.differing.keys()]);
-  const settled = await settleRuns(loop, ends);
+  const settled = either(await settleRuns(loop, ends), await settleAnswers(loop, ends));
   const now = shop.node.mirror.known();
   return { moved: settled || now.main !== before.main || now.refs !== before.refs, published: await settleCheckout(loop, ends) };
 }
@@ -161,11 +183,16 @@ async function membersOf(loop: Loop, fleet: Fleet): Promise<Member<unknown>[]> {
   // A push moves a claim once: where it is ended or mended, what its owner has to say waits for what comes of that.
   const ended = new Set([...checkout, ...heals].map(({ key }) => /^(?:cancel|reopen|repair):(.+)$/.exec(key)?.[1]));
   const others = [...releases, ...runs].filter(([task]) => !ended.has(task)).map(([, member]) => member);
-  const members = [...checkout, ...heals, ...others, ...strays];
+  const members = [...checkout, ...heals, ...others, ...answerMembers(loop, fleet), ...reviewRequestMembers(loop, fleet), ...(await requestMembers(loop, fleet, situation)), ...strays];
   const { all, due, seen: differing } = claimsToProject(fleet, node.identity, state.differing, node.clock.bootMs());
   state.differing = differing;
+  const parks = untoldParks(fleet, state, node.identity.node);
+  if (parks !== null) members.push(providersMember(node, parks) as Member<unknown>);
+  // Records of spawns that did not land go along with what is said anyway.
+  const records = members.length === 0 ? null : await ledgerMember(node);
+  const told = records === null ? members : [...members, records];
   // A node that ends tells at once what it has given back.
-  return all.length > 0 && (members.length > 0 || due || !state.claiming) ? [...members, projectionMember(node, reader, fleet, all) as Member<unknown>] : members;
+  return all.length > 0 && (members.length > 0 || due || !state.claiming) ? [...told, projectionMember(node, reader, fleet, all) as Member<unknown>] : told;
 }
 
 /** An edit that conflicts with main was kept on the hub already; saying it again would change nothing. */
@@ -207,5 +234,14 @@ function isSettled({ shop, state }: Loop): boolean {
 function report(loop: Loop, { progress, settled }: { readonly progress: boolean; readonly settled: boolean }): PassReport {
   const fleet = loop.state.fleet as Fleet;
   const situation = situationOf(loop, fleet);
-  return { progress, settled, situation, offline: null, idle: isIdle(snapshot(loop, fleet), situation) };
+  return { progress, settled, situation, offline: null, idle: isIdle(snapshot(loop, fleet), situation) && isQuiet(loop, fleet) };
+}
+
+/** Nobody answers here, and nothing that was said calls for an agent of this node that may be started, or may be by itself later. */
+function isQuiet(loop: Loop, fleet: Fleet): boolean {
+  const now = loop.shop.node.clock.now().toISOString();
+  const waits = new Map(loop.agents().map((agent) => [agent.id, mayStart(loop.shop.limits(), agent, { task: null, provider: null }, now)]));
+  // A stop or a pause lasts until somebody ends it: that is not waited for.
+  const isOpen = (agent: string): boolean => waits.has(agent) && waits.get(agent)?.until !== null;
+  return loop.state.answers.size === 0 && !wakesOf(loop, fleet).due.some(({ agent }) => isOpen(agent));
 }

@@ -18,6 +18,7 @@ import type { Fleet } from '../model/snapshot.ts';
 import type { Chain } from '../model/claim.ts';
 import { before } from '../observe/chains.ts';
 import { awaitsRenewal, isAtStart } from './edited.ts';
+import { isFrozen } from './limits.ts';
 import type { Loop } from './loop.ts';
 import { renewalKey } from './state.ts';
 
@@ -84,6 +85,7 @@ export async function stepRuns(loop: Loop): Promise<boolean> {
 }
 
 async function stepRun(loop: Loop, run: Run): Promise<boolean> {
+  if (isFrozen(loop.state) && run.phase !== 'fenced') return false;
   const next = await nextOf(loop, run);
   if (next === null) {
     loop.state.runs.delete(run.task);
@@ -109,7 +111,7 @@ export async function runMembers({ shop, state }: Loop): Promise<ReadonlyMap<str
   for (const run of [...state.runs.values()].toSorted((a, b) => (a.task < b.task ? -1 : 1))) {
     const task = shop.fleet().tasks.get(run.task);
     if (isAtStart(run) && task !== undefined && awaitsRenewal(run, task)) members.set(run.task, renewMember(shop.node, shop.reader, run.task, run.epoch, run.agent, { blob: task.blob, commit: shop.fleet().main.commit }));
-    if (run.phase === 'landing' && !awaitsProject(run) && state.renewed.has(renewalKey(run))) members.set(run.task, await landingMember(shop, run));
+    if (run.phase === 'landing' && !isFrozen(state) && !awaitsProject(run) && state.renewed.has(renewalKey(run))) members.set(run.task, await landingMember(shop, run));
     if (run.phase === 'ending') {
       const member = await endingMember(shop, run);
       if (member !== null) members.set(run.task, member);

@@ -2,6 +2,7 @@
 import { fnv1a } from '../model/hash.ts';
 import type { LocalAgent, Snapshot } from '../model/snapshot.ts';
 import { misfit } from '../orient/fit.ts';
+import { agentWait, fleetWait, nodeWait, providersWait, taskWait } from '../orient/limits.ts';
 import type { Situation, TaskSituation } from '../orient/situation.ts';
 
 
@@ -18,21 +19,25 @@ export interface ClaimDecision {
  * that no task starves.
  */
 export function decideClaims(snapshot: Snapshot, situation: Situation): readonly ClaimDecision[] {
-  const { self, fleet, runs } = snapshot;
-  if (!self.claiming) return [];
+  const { self, fleet, runs, limits, now } = snapshot;
+  if (!self.claiming || (fleetWait(limits, now) ?? nodeWait(limits, now)) !== null) return [];
   const busy = new Set(runs.map(({ agent }) => agent));
   const running = new Set(runs.map(({ task }) => task));
   const room = Math.max(0, fleet.config.limits.agentsPerNode - runs.length);
-  const free = self.agents.filter(({ id }) => !busy.has(id)).slice(0, room);
+  const free = self.agents.filter((agent) => !busy.has(agent.id) && agentWait(limits, agent, now) === null);
   const taken = new Set<string>();
   const decisions: ClaimDecision[] = [];
   for (const agent of free) {
-    const fitting = situation.ready.filter((task) => !taken.has(task.task.id) && !running.has(task.task.id) && misfit(agent, task.task, fleet.config.defaults.provider) === null);
+    // Room is for who has something to do: an agent without a fitting task keeps none from the next one.
+    if (decisions.length >= room) break;
+    const fitting = situation.ready.filter((task) => !taken.has(task.task.id) && !running.has(task.task.id) && misfit(agent, task.task, fleet.config.defaults.provider) === null && (taskWait(limits, task.task) ?? providersWait(limits, agent, task.task, now)) === null);
     const claimant = `${self.node}/${agent.id}`;
-    const [choice] = spread(fitting, claimant, Math.max(2, fleet.nodes.size));
+    const wanted = fitting.find(({ task }) => self.asked.get(task.id) === agent.id);
+    // What was asked of another agent here waits for that one.
+    const [choice] = wanted === undefined ? spread(fitting.filter(({ task }) => !self.asked.has(task.id)), claimant, Math.max(2, fleet.nodes.size)) : [wanted];
     if (choice === undefined) continue;
     taken.add(choice.task.id);
-    decisions.push({ task: choice, agent, reason: choiceReason(choice, fitting, agent, claimant) });
+    decisions.push({ task: choice, agent, reason: wanted === undefined ? choiceReason(choice, fitting, agent, claimant) : `${agent.id} was asked to take it` });
   }
   return decisions;
 }

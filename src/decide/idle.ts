@@ -1,8 +1,10 @@
 /** Whether anything is left that this node does or could come to run. Pure. */
 import { chainState, isTerminal } from '../model/claim.ts';
-import type { Snapshot } from '../model/snapshot.ts';
+import type { LimitFacts } from '../model/limits.ts';
+import type { LocalAgent, Snapshot } from '../model/snapshot.ts';
 import type { Situation, TaskSituation } from '../orient/situation.ts';
 import { misfit } from '../orient/fit.ts';
+import { agentWait, providersWait } from '../orient/limits.ts';
 
 /**
  * True when nothing is ready or held, here or on another node, that one of this node's agents could run, and
@@ -17,11 +19,18 @@ export function isIdle(snapshot: Snapshot, situation: Situation): boolean {
   return [...situation.tasks.values()].every((task) => !couldRun(snapshot, task) || !(live.has(task.task.id) || waitsForMoving(snapshot, situation, task, live)));
 }
 
-function couldRun({ self, fleet }: Snapshot, task: TaskSituation): boolean {
-  return self.agents.some((agent) => misfit(agent, task.task, fleet.config.defaults.provider) === null);
+function couldRun({ self, fleet, limits, now }: Snapshot, task: TaskSituation): boolean {
+  return self.agents.some((agent) => misfit(agent, task.task, fleet.config.defaults.provider) === null && !waitsForPerson(limits, agent, task, now));
 }
 
-function isMoving({ state, task, chain, result }: TaskSituation, now: string): boolean {
+/** Kept back without an end that anybody knows: a pause, a login that is missing. What ends by the clock is waited for. */
+function waitsForPerson(limits: LimitFacts, agent: LocalAgent, { task }: TaskSituation, now: string): boolean {
+  const wait = agentWait(limits, agent, now) ?? providersWait(limits, agent, task, now);
+  return wait !== null && wait.until === null;
+}
+
+function isMoving({ state, task, chain, result, limited }: TaskSituation, now: string): boolean {
+  if (limited === true) return false;
   if (state === 'ready' || state === 'held') return true;
   // Ended in the chain and not yet on main: a push about to be healed.
   if (result === undefined && chain !== undefined && isTerminal(chainState(chain))) return true;

@@ -4,6 +4,7 @@ import type { TaskId } from '../model/ids.ts';
 import { isLapsed, takeoverAfterMs } from '../model/lease.ts';
 import type { LocalAgent, Snapshot } from '../model/snapshot.ts';
 import { misfit } from '../orient/fit.ts';
+import { allOf, mayStart, waitText } from '../orient/limits.ts';
 import { byUrgency } from '../orient/situation.ts';
 import type { Situation, TaskSituation } from '../orient/situation.ts';
 import type { ClaimDecision } from './claims.ts';
@@ -36,13 +37,16 @@ function reasonFor(options: LeftOptions, task: TaskSituation): string {
 }
 
 function whyUnclaimed({ snapshot, facts, claims }: LeftOptions, { task }: TaskSituation): string {
-  const { self, fleet, runs } = snapshot;
+  const { self, fleet, runs, limits, now } = snapshot;
   const heldOff = facts.heldOff.get(task.id);
   if (heldOff !== undefined) return heldOff;
   if (!self.claiming) return 'the node is ending and claims nothing';
   if (self.agents.length === 0) return `no agent runs on ${self.node}: cambium.yaml gives it none`;
   const fitting = self.agents.filter((agent) => misfit(agent, task, fleet.config.defaults.provider) === null);
   if (fitting.length === 0) return whyNobodyFits(self.agents, task, fleet.config.defaults.provider);
+  const waits = fitting.flatMap((agent) => mayStart(limits, agent, { task, provider: null }, now) ?? []);
+  const kept = allOf(waits, fitting.length);
+  if (kept !== null) return waitText(kept);
   const away = claims.find((claim) => claim.task.task.id === task.id && facts.unavailable.has(claim.agent.provider));
   if (away !== undefined) return `its provider cannot run here: ${facts.unavailable.get(away.agent.provider)}`;
   const { agentsPerNode } = fleet.config.limits;

@@ -37,7 +37,7 @@ export function decidePlan(snapshot: Snapshot, situation: Situation, facts: Plan
   const told = facts.projections.length === 0 || steps.length + pushed.length === 0 ? [] : [fleetwide('projection', `main does not tell yet what the claim chains say of ${facts.projections.join(', ')}`)];
   const claimed = [
     ...[...decideTakeovers(snapshot).values()].flat().map(({ task, reason }) => about(snapshot, 'takeover', task, reason, 1)),
-    ...situation.approved.filter(({ task }) => !facts.heldOff.has(task.id)).map(({ task, chain }) => about(snapshot, 'claim', task.id, `approved by ${chain?.record.by ?? '?'}: landed as it was reviewed, no agent is started`, 1)),
+    ...situation.approved.filter(({ task }) => !facts.heldOff.has(task.id) && snapshot.fleet.stop.fleet === null).map(({ task, chain }) => about(snapshot, 'claim', task.id, `approved by ${chain?.record.by ?? '?'}: landed as it was reviewed, no agent is started`, 1)),
     ...runnable.map((claim) => claimOf(snapshot, claim)),
   ];
   const does = [...steps, ...pushed, ...told, ...claimed];

@@ -25,8 +25,27 @@ export interface Defaults {
 export interface FleetLimits {
   readonly agentsPerNode: number;
   readonly spawnDepth: number;
-  /** Null: no limit. */
+  /** Answers that one message of a person may lead to, all told. */
+  readonly threadWakes: number;
+  /** Answers that the fleet gives within an hour. */
+  readonly wakesPerHour: number;
+  /** How often a coordinator is told how the tasks of one request stand, before the request is left to a person. */
+  readonly requestRounds: number;
+  /** What an agent is told on waking, estimated at four characters a token; beyond it is cut, in a stated order (act/prompt). */
+  readonly promptTokens: number;
+  /** Money and tokens, counted from the spawns' records by the UTC day on which they began; null: no limit. */
   readonly usdPerDay: number | null;
+  readonly usdPerTask: number | null;
+  readonly usdPerAgentDay: number | null;
+  readonly tokensPerDay: number | null;
+  readonly tokensPerTask: number | null;
+  /** A task that has failed the same way so often in a row waits for a person. */
+  readonly sameFailures: number;
+  /** `22:00-07:00`, with a time zone or in UTC: nothing is begun meanwhile. */
+  readonly quietHours: string | null;
+  /** Below this nothing is begun on a node; null: whatever is left. */
+  readonly minFreeMemoryMb: number | null;
+  readonly minFreeDiskMb: number | null;
 }
 
 /** Globs (model/glob.ts) of what a role may change; `{agent}` stands for the agent's id. Protected paths always win. */
@@ -45,11 +64,16 @@ export interface AgentConfig {
   readonly model: string | null;
   /** Providers to turn to, in order, while the first is parked. */
   readonly fallback: readonly string[];
+  /** What it may cost and use up in a UTC day; null or absent: what the fleet's limits say. */
+  readonly usdPerDay?: number | null;
+  readonly tokensPerDay?: number | null;
   readonly capabilities: readonly string[];
   readonly constitution: string | null;
   readonly sandbox: string;
   /** Name or e-mail address under which its commits are authored; null: an address that can never receive mail. */
   readonly handle: string | null;
+  /** What the end of a turn does in a session that a person started: remind of a held task, or hand over the next one (docs/hooks.md). */
+  readonly stop: 'remind' | 'drain';
 }
 
 /** A second repository that tasks may work in (PROTOCOL P7). */
@@ -63,18 +87,50 @@ export interface ProjectConfig {
   readonly copy: readonly string[];
 }
 
+/** The fleet's own hooks, `hooks/on-…` (docs/hooks.md). Whether a node runs them is that machine's choice, not the tree's. */
+export interface HooksConfig {
+  readonly timeoutMs: number;
+  /** How many run at once on a node. */
+  readonly atOnce: number;
+}
+
 /** When ended tasks leave `tasks/` for `tasks/archive/` and their claim refs the hub (PROTOCOL P9). */
 export interface ArchiveConfig {
   /** Days after the end. */
   readonly afterDays: number;
   /** More ended tasks than this are not kept in `tasks/`: the oldest go first, however young. */
   readonly endedMax: number;
+  /** Days after its end for which the folder of a spawn, its log in it, stays on its machine. */
+  readonly spawnDays: number;
 }
 
-/** An agent CLI as an argument vector; `{prompt_file}` and its like are filled in at the start. */
+/** Agent CLIs that cambium speaks with in their own language; `command` is any other program. */
+export const CLIENTS = ['claude', 'codex', 'gemini', 'opencode'] as const;
+export type Client = (typeof CLIENTS)[number];
+
+/** Who makes the models of a provider: no family validates itself. What is asked elsewhere than its maker's service is a family of its own. */
+export function familyOf({ providers }: Pick<FleetConfig, 'providers'>, name: string): string {
+  const entry = Object.hasOwn(providers, name) ? providers[name] : undefined;
+  if (entry !== undefined && entry.baseUrl !== null) return name;
+  const kind = entry?.kind ?? name;
+  return { claude: 'anthropic', codex: 'openai', gemini: 'google' }[kind] ?? name;
+}
+
+/** How much an agent's model may cost: the words that tasks and agents use, whatever the provider calls its models. */
+export const TIERS = ['high', 'daily', 'fast'] as const;
+
 export interface ProviderConfig {
+  readonly kind: Client | 'command';
+  /** An argument vector, in which `{prompt_file}` and its like are filled in; of a known CLI, what stands in place of its name. */
   readonly command: readonly string[];
+  /** Added to the environment. A value `${NAME}` is taken from the machine's own environment, so that no secret stands in the tree. */
   readonly env: Readonly<Record<string, string>>;
+  /** Where its model is asked, instead of the provider's own service: a gateway, or a model on this machine. */
+  readonly baseUrl: string | null;
+  /** `fleet`: one account for all nodes, so that a rate limit met by one holds for all. */
+  readonly scope?: 'node' | 'fleet';
+  /** Its models by tier (TIERS) or by any other name that agents use. */
+  readonly models: Readonly<Record<string, string>>;
 }
 
 export interface ScheduleConfig {
@@ -100,6 +156,7 @@ export interface FleetConfig {
     readonly onEdit: 'rebrief' | 'stop';
   };
   readonly archive: ArchiveConfig;
+  readonly hooks: HooksConfig;
   readonly commits: {
     /** `[skip ci]` in commits that move nothing but the fleet's own state. */
     readonly skipCi: boolean;

@@ -6,7 +6,7 @@ export type FindingLevel = 'error' | 'warning';
 export type FindingCode =
   | 'not-a-file' | 'bad-name' | 'duplicate-id' | 'bad-text' | 'bad-value' | 'bad-record' | 'schema-too-new' | 'wrong-place'
   | 'unknown-dependency' | 'dependency-circle' | 'missing-context' | 'unknown-project' | 'unknown-provider'
-  | 'unknown-key' | 'unknown-agent' | 'unknown-role' | 'unknown-capability' | 'unknown-parent' | 'no-agent-fits';
+  | 'unknown-key' | 'unknown-agent' | 'unknown-role' | 'unknown-capability' | 'unknown-constitution' | 'unknown-parent' | 'no-agent-fits';
 
 export interface Finding {
   readonly path: string;

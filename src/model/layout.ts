@@ -8,6 +8,8 @@ export const LOCAL_PREFIX = 'refs/cambium/local/';
 /** Where the hub's refs are mirrored locally; these mirrors are the high-water marks of PROTOCOL P8 too. */
 export const HUB_MIRROR = 'refs/hub/';
 export const FLEET_REF = 'refs/cambium/fleet';
+/** What people have stopped and paused (model/stop.ts): one ref for the fleet, a chain of wishes. */
+export const STOP_REF = 'refs/cambium/stop';
 export const CLAIMS_PREFIX = 'refs/cambium/claims/';
 export const NODES_PREFIX = 'refs/cambium/nodes/';
 /** Keeps an agent's finished work alive in this clone until it has landed. */
@@ -51,6 +53,10 @@ export function isStatePath(path: string): boolean {
 }
 
 export const ROSTER_PATH = 'agents/roster.json';
+/** By the name that cambium.yaml gives under `constitution`. */
+export const constitutionPath = (name: string): string => `templates/constitutions/${name}.md`;
+/** `worker` → `templates/WORKER_CLAUDE.md`. */
+export const rolePagePath = (role: string): string => `templates/${role.toUpperCase().replaceAll('-', '_')}_CLAUDE.md`;
 
 /** Files that any node recomputes from facts: they tell, and never decide. */
 export function isProjection(path: string): boolean {

@@ -1,5 +1,6 @@
 /** What a node ref says (docs/formats.md, node.json; PROTOCOL P4). Pure nouns. */
-import type { AgentId, NodeName, Oid, TaskId } from './ids.ts';
+import type { NodeName, Oid, TaskId } from './ids.ts';
+import type { ToldSpawn } from './seenSpawn.ts';
 
 /** A node's sign of life: it renews the claims it names and no others (P4.1). */
 export interface NodeHeartbeat {
@@ -15,7 +16,8 @@ export interface NodeHeartbeat {
   readonly seq: number;
   readonly version: string;
   readonly claims: readonly { readonly task: TaskId; readonly epoch: number; readonly claim: Oid }[];
-  readonly spawns: readonly { readonly id: string; readonly agent: AgentId }[];
+  /** What they are for is told for people; nothing is decided by it. */
+  readonly spawns: readonly ToldSpawn[];
   /** Keys of a newer minor version, kept. */
   readonly [key: string]: unknown;
 }

@@ -11,6 +11,7 @@
  */
 import type { ProjectConfig } from './config.ts';
 import type { AgentId, Oid, TaskId } from './ids.ts';
+import type { Cause, SpawnRecord } from './spawn.ts';
 import type { Criterion, Usage } from './task.ts';
 
 export type RunPhase = 'preparing' | 'working' | 'verifying' | 'landing' | 'ending' | 'fenced';
@@ -58,6 +59,14 @@ export interface Run {
   /** Main commit on whose merge `verify` was green; null where the worktree's own green is enough. */
   readonly verifiedOn: Oid | null;
   readonly ending: Ending | null;
+  /** The session that the next turn goes on with, where the provider can; its totals so far. */
+  readonly resume?: Resume | null;
+  /** The commit that the first worktree is made from in place of the base: work of an earlier hold, merged with main. */
+  readonly kept?: Oid | null;
+  /** Providers that had begun this attempt and could not go on; its worktree is what they left. */
+  readonly handed?: readonly string[];
+  /** Who made the task: the spawn that dropped its file, and how deep; a person or the queue where unsaid. */
+  readonly cause?: Cause | null;
   /** Set where nothing is spawned: the approved work of an earlier epoch is landed as it was reviewed (PROTOCOL P6). */
   readonly pin?: Pin | null;
   /** The task's work happens in another repository (PROTOCOL P7). */
@@ -67,6 +76,12 @@ export interface Run {
   /** The commit of the work last pushed to wip, so that the same work is not pushed twice. */
   readonly wip: Oid | null;
   readonly wipAtMs: number;
+}
+
+export interface Resume {
+  readonly session: string;
+  readonly usage: Usage | null;
+  readonly costUsd: number | null;
 }
 
 export interface Pin {
@@ -97,24 +112,21 @@ export interface ProjectRun {
 
 export const worktreeName = ({ task, epoch }: Pick<Run, 'task' | 'epoch'>): string => `${task}-${epoch}`;
 
-/** One run of a provider (docs/formats.md, agents/spawns). */
-export interface SpawnRecord {
-  readonly id: string;
-  readonly purpose: 'task' | 'verify';
-  readonly start: string;
-  readonly end: string;
-  readonly outcome: 'succeeded' | 'failed' | 'stopped' | 'fenced' | 'lost';
-  readonly failure: string | null;
-  readonly session: string | null;
-  readonly usage: Usage | null;
-  readonly costUsd: number | null;
-  /** Identity of the supervisor; null when it never started. */
-  readonly process: { readonly boot_id: string; readonly pid: number; readonly start: number } | null;
-}
-
 export const mergedName = (run: Pick<Run, 'task' | 'epoch'>): string => `${worktreeName(run)}-merged`;
 
+/** Before the id of a task that somebody has asked an agent of this node to take next (`cambium spawn run --task`, `spawn resume`). */
+export const ASKED = 'asked/';
+
+export interface Asked {
+  readonly agent: AgentId;
+  /** The ended spawn whose session and work it goes on with; null for a fresh one. */
+  readonly resume: string | null;
+}
+
 export const runKey = (task: TaskId, epoch: number): string => `runs/${task}.${epoch}`;
+
+/** Why somebody asked for the end of a spawn of this clone; what the claim's release says. */
+export const stopReasonKey = (spawn: string): string => `stop-reasons/${spawn}`;
 
 /** Wait before the next attempt: 5 s doubling to 5 min. */
 export function backoffMs(attempt: number): number {

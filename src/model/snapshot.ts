@@ -4,7 +4,11 @@ import type { FleetConfig } from './config.ts';
 import type { AgentId, NodeName, Oid, TaskId } from './ids.ts';
 import type { LeaseWatches } from './lease.ts';
 import type { NodeBreak, NodeHeartbeat } from './node.ts';
+import type { LimitFacts } from './limits.ts';
+import type { ProviderPark } from './providers.ts';
 import type { Run } from './run.ts';
+import type { SpawnFacts } from './seenSpawn.ts';
+import type { StopRecord } from './stop.ts';
 import type { Quarantined, Task, TaskResult } from './task.ts';
 
 export interface FleetNode {
@@ -37,6 +41,12 @@ export interface Fleet {
   readonly reopened: ReadonlySet<TaskId>;
   /** Seconds since 1970 at which each task first stood on main, where known. */
   readonly since: ReadonlyMap<TaskId, number>;
+  /** What people have stopped and paused. */
+  readonly stop: StopRecord;
+  /** Providers that nodes have parked, as their files on main tell. */
+  readonly parks: readonly ProviderPark[];
+  /** Records of ended spawns that a budget may count: the newest days, and older ones where an open task has a budget. */
+  readonly ledger: readonly SpawnFacts[];
 }
 
 /** An agent that this node runs. */
@@ -46,6 +56,8 @@ export interface LocalAgent {
   readonly capabilities: readonly string[];
   readonly provider: string;
   readonly model: string | null;
+  /** Providers to turn to while its own cannot be asked; none where absent. */
+  readonly fallback?: readonly string[];
 }
 
 export interface Snapshot {
@@ -59,6 +71,8 @@ export interface Snapshot {
     readonly agents: readonly LocalAgent[];
     /** No new claims: the daemon is draining, or fenced, or its hub is halted. */
     readonly claiming: boolean;
+    /** Tasks that somebody has asked one of these agents to take next. */
+    readonly asked: ReadonlyMap<TaskId, AgentId>;
   };
   readonly fleet: Fleet;
   readonly leases: LeaseWatches;
@@ -68,4 +82,6 @@ export interface Snapshot {
   readonly openEndsBefore: ReadonlySet<TaskId>;
   readonly deletedBefore: ReadonlySet<TaskId>;
   readonly fetchPeriodMs: number;
+  /** What this node must heed before it starts anything. */
+  readonly limits: LimitFacts;
 }

@@ -32,6 +32,10 @@ export interface Task {
   /** UTC ISO time before which the task waits. */
   readonly notBefore?: string;
   readonly parent?: TaskId;
+  /** The message of a person's request that it is a part of (orient/requests.ts). */
+  readonly request?: string;
+  /** The spawn whose agent added it; unsaid for a person's. */
+  readonly spawnedBy?: string;
   readonly labels: readonly string[];
   readonly estimatedMinutes?: number;
   /** Keys that this version does not know, kept and shown. */

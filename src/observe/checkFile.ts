@@ -6,6 +6,7 @@ import type { FileMode } from '../model/git.ts';
 import { type TaskId, isAgentId, proposeId } from '../model/ids.ts';
 import { taskStem } from '../model/layout.ts';
 import type { Quarantined, Task, TaskResult } from '../model/task.ts';
+import { parseProvidersRecord } from './providersRecord.ts';
 import { type RosterAgent, parseRoster, parseSpawnRecord } from './agentRecords.ts';
 import { parseClaimRecord } from './claimRecord.ts';
 import { parseFleetConfig } from './fleetConfig.ts';
@@ -70,6 +71,10 @@ const READERS: Readers = {
   },
   roster(seen, _path, bytes, say) {
     seen.roster = readJson(bytes, parseRoster, WRITTEN_ANEW, say) ?? [];
+  },
+  providers(_seen, path, bytes, say) {
+    const record = readJson(bytes, parseProvidersRecord, WRITTEN_ANEW, say);
+    if (record !== null && `agents/providers/${record.node}.json` !== path) say(jsonSpot(bytes, ['node']), 'wrong-place', `It speaks of the node ${record.node}.`, WRITTEN_ANEW);
   },
   spawn(_seen, path, bytes, say) {
     readJson(bytes, parseSpawnRecord, `Restore it: \`git checkout -- ${path}\`.`, say);

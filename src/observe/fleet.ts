@@ -4,7 +4,7 @@ import { chainState, isTerminal } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { FleetConfig } from '../model/config.ts';
 import type { Oid, TaskId } from '../model/ids.ts';
-import { CLAIMS_PREFIX, CONFIG_FILE, FLEET_REF, NODES_PREFIX, WORKSPACE, taskFileKind, taskStem } from '../model/layout.ts';
+import { CLAIMS_PREFIX, CONFIG_FILE, FLEET_REF, NODES_PREFIX, STOP_REF, WORKSPACE, taskFileKind, taskStem } from '../model/layout.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { Quarantined, TaskResult } from '../model/task.ts';
 import type { Local } from '../ports/local.ts';
@@ -15,6 +15,9 @@ import { parseFleetRecord } from './fleetRecord.ts';
 import type { HubView } from './hubMirror.ts';
 import { createArchiveLook } from './archiveLook.ts';
 import { lastNamed } from './lastNamed.ts';
+import { createLedgerReader } from './ledger.ts';
+import { createParksReader } from './providersRecord.ts';
+import { readStop } from './stopRecord.ts';
 import type { TaskIndex, TaskView } from './taskIndex.ts';
 import { entryAt, fileAt, treeOf } from './tree.ts';
 
@@ -38,6 +41,8 @@ export function createFleetReader({ store, chains, index, ages, local, version }
   const readConfig = createConfigReader(store, local, version);
   const isUnlanded = createLandingCheck(store, chains);
   const lookIntoArchive = createArchiveLook(store);
+  const readParks = createParksReader(store);
+  const readLedger = createLedgerReader(store);
   let last: { readonly view: HubView; readonly fleet: Fleet } | null = null;
   return {
     config: () => last?.fleet.config ?? null,
@@ -51,14 +56,15 @@ export function createFleetReader({ store, chains, index, ages, local, version }
         index.read(tree), readConfig(tree), readRefs(view, CLAIMS_PREFIX, (tip) => chains.chain(tip)), readRefs(view, NODES_PREFIX, (tip) => chains.node(tip)), ages.at(commit),
       ]);
       const archive = await lookIntoArchive(tree, files, claims.read, claims.unreadable);
+      const [stop, parks, ledger] = await Promise.all([readStop(store, view.refs.get(STOP_REF)), readParks(tree), readLedger(tree, { config, tasks: archive.tasks, results: files.results, chains: claims.read, since })]);
       const unlanded = new Set<TaskId>();
       for (const [task, chain] of claims.read) if (await isUnlanded(chain, files.results.get(task) ?? archive.resultOf(task, chain), commit)) unlanded.add(task);
       const projections = new Map([...files.projections].map(([task, { record }]) => [task, record]));
       const fleet: Fleet = {
         main: { commit, tree }, config, tasks: archive.tasks, results: files.results, projections, strays: files.strays,
-        quarantine: [...files.quarantine, ...problems, ...claims.problems, ...nodes.problems, ...archive.problems],
+        quarantine: [...files.quarantine, ...problems, ...claims.problems, ...nodes.problems, ...archive.problems, ...stop.problems, ...parks.problems],
         chains: claims.read, nodes: nodes.read, unlanded, archived: archive.archived, reopened: archive.reopened, missingContext: await missingContext(store, tree, files, claims.read), since,
-        unreadable: new Set([...claims.unreadable, ...unreadableResults(files)]),
+        unreadable: new Set([...claims.unreadable, ...unreadableResults(files)]), stop: stop.stop, parks: parks.parks, ledger,
       };
       last = { view, fleet };
       return fleet;

@@ -1,8 +1,10 @@
 /** cambium.yaml: checked as a whole, so that a bad edit changes nothing; every problem has its place and its mend. */
 import type { z } from 'zod';
+import { CLIENTS } from '../model/config.ts';
 import type { AgentConfig, FleetConfig, ProjectConfig, ProviderConfig, RoleScope, Timings } from '../model/config.ts';
 import { isAgentId, proposeId } from '../model/ids.ts';
 import { CONFIG_FILE } from '../model/layout.ts';
+import { PROMPT_TOKENS } from '../model/prompt.ts';
 import { isOwnKey, judgeSchema, unknownKeyHint } from './rules.ts';
 import { type FleetConfigFile, fleetConfigSchema } from './schemas.ts';
 import { decodeText } from './text.ts';
@@ -19,7 +21,10 @@ export const DEFAULT_CONFIG: FleetConfig = {
   branch: 'main',
   timings: { ttlMs: 180_000, heartbeatMs: 60_000, fetchMs: 5_000, rescanMs: 30_000, settleMs: 100, halfSavedMs: 2_000, graceMs: 10_000, silenceMs: 180_000, idleMs: 600_000 },
   defaults: { provider: 'runbook', maxAttempts: 3, timeoutMinutes: 10 },
-  limits: { agentsPerNode: 4, spawnDepth: 3, usdPerDay: 20 },
+  limits: {
+    agentsPerNode: 4, spawnDepth: 3, threadWakes: 16, wakesPerHour: 120, requestRounds: 8, promptTokens: PROMPT_TOKENS, usdPerDay: 20, usdPerTask: null, usdPerAgentDay: null, tokensPerDay: null, tokensPerTask: null, sameFailures: 2,
+    quietHours: null, minFreeMemoryMb: null, minFreeDiskMb: null,
+  },
   roles: {
     worker: { write: ['**'], except: ['tasks/**', 'agents/**', 'memory/**'], add: ['tasks/*.md', 'memory/{agent}/**'] },
     coordinator: { write: [], except: [], add: ['tasks/*.md', 'agents/channels/**', 'memory/{agent}/**'] },
@@ -28,7 +33,8 @@ export const DEFAULT_CONFIG: FleetConfig = {
   protectedPaths: ['cambium.yaml', 'hooks/**', '.claude/**', '.mcp.json', 'templates/**', 'AGENTS.md', 'CLAUDE.md'],
   agents: {},
   landing: { verify: 'worktree', onEdit: 'rebrief' },
-  archive: { afterDays: 7, endedMax: 500 },
+  archive: { afterDays: 7, endedMax: 500, spawnDays: 14 },
+  hooks: { timeoutMs: 30_000, atOnce: 2 },
   commits: { skipCi: false },
   projects: {},
   providers: {},
@@ -69,9 +75,9 @@ export function durationMs(text: string): number | null {
   return match === null ? null : Math.round(Number(match[1]) * { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }[match[2] as 'ms' | 's' | 'm' | 'h']);
 }
 
-const NUMBERS = new Set(['max_attempts', 'timeout_minutes', 'agents_per_node', 'spawn_depth', 'usd_per_day', 'after_days', 'ended_max']);
+const NUMBERS = new Set(['max_attempts', 'timeout_minutes', 'agents_per_node', 'spawn_depth', 'thread_wakes', 'wakes_per_hour', 'request_rounds', 'prompt_tokens', 'usd_per_day', 'usd_per_task', 'usd_per_agent_day', 'tokens_per_day', 'tokens_per_task', 'same_failures', 'min_free_memory_mb', 'min_free_disk_mb', 'after_days', 'ended_max', 'at_once']);
 /** `model: 4.10` and `env: { PORT: 8080 }` are text, whatever they look like. */
-const TEXTS = new Set(['model', 'branch', 'command', 'setup', 'copy', 'handle', 'capabilities', 'fallback', 'env', 'provider']);
+const TEXTS = new Set(['model', 'models', 'base_url', 'branch', 'command', 'setup', 'copy', 'handle', 'capabilities', 'fallback', 'env', 'provider']);
 
 function scalarKind(path: Path): ScalarKind {
   if (path.some((part) => TEXTS.has(String(part)))) return 'text';
@@ -108,8 +114,11 @@ function timingProblems(timings: Timings, yaml: YamlValue): readonly ConfigProbl
 }
 
 function providerProblems({ providers }: FleetConfig, yaml: YamlValue): readonly ConfigProblem[] {
-  if (!Object.hasOwn(providers, 'runbook')) return [];
-  return [{ ...yaml.placeOf(['providers', 'runbook']), message: 'The provider `runbook` is built in and cannot be defined.', hint: 'Give the entry another name.' }];
+  const commandless = Object.entries(providers).filter(([, { kind, command }]) => kind === 'command' && command.length === 0).map(([name]): ConfigProblem => ({
+    ...yaml.placeOf(['providers', name]), message: `The provider ${name} has no command.`, hint: `Write \`command: [program, argument]\`, or \`kind:\` and one of ${CLIENTS.join(', ')}.`,
+  }));
+  if (!Object.hasOwn(providers, 'runbook')) return commandless;
+  return [...commandless, { ...yaml.placeOf(['providers', 'runbook']), message: 'The provider `runbook` is built in and cannot be defined.', hint: 'Give the entry another name.' }];
 }
 
 function configOf(file: FleetConfigFile): FleetConfig {
@@ -123,16 +132,24 @@ function configOf(file: FleetConfigFile): FleetConfig {
     limits: {
       agentsPerNode: file.limits?.agents_per_node ?? base.limits.agentsPerNode,
       spawnDepth: file.limits?.spawn_depth ?? base.limits.spawnDepth,
+      threadWakes: file.limits?.thread_wakes ?? base.limits.threadWakes,
+      wakesPerHour: file.limits?.wakes_per_hour ?? base.limits.wakesPerHour,
+      requestRounds: file.limits?.request_rounds ?? base.limits.requestRounds,
+      promptTokens: file.limits?.prompt_tokens ?? base.limits.promptTokens,
       usdPerDay: file.limits?.usd_per_day === undefined ? base.limits.usdPerDay : file.limits.usd_per_day,
+      usdPerTask: file.limits?.usd_per_task ?? null, usdPerAgentDay: file.limits?.usd_per_agent_day ?? null, tokensPerDay: file.limits?.tokens_per_day ?? null, tokensPerTask: file.limits?.tokens_per_task ?? null,
+      sameFailures: file.limits?.same_failures ?? base.limits.sameFailures,
+      quietHours: file.limits?.quiet_hours ?? null, minFreeMemoryMb: file.limits?.min_free_memory_mb ?? null, minFreeDiskMb: file.limits?.min_free_disk_mb ?? null,
     },
     roles: file.roles ? mapValues(file.roles, roleOf) : base.roles,
     protectedPaths: file.protected ?? base.protectedPaths,
     agents: mapValues(file.agents ?? {}, (agent) => agentOf(agent ?? {}, provider)),
     landing: { verify: file.landing?.verify ?? base.landing.verify, onEdit: file.landing?.on_edit ?? base.landing.onEdit },
-    archive: { afterDays: file.archive?.after_days ?? base.archive.afterDays, endedMax: file.archive?.ended_max ?? base.archive.endedMax },
+    archive: { afterDays: file.archive?.after_days ?? base.archive.afterDays, endedMax: file.archive?.ended_max ?? base.archive.endedMax, spawnDays: file.archive?.spawn_days ?? base.archive.spawnDays },
+    hooks: { timeoutMs: Math.max(1_000, durationMs(file.hooks?.timeout ?? '') ?? base.hooks.timeoutMs), atOnce: file.hooks?.at_once ?? base.hooks.atOnce },
     commits: { skipCi: file.commits?.skip_ci ?? base.commits.skipCi },
     projects: mapValues(file.projects ?? {}, projectOf),
-    providers: mapValues(file.providers ?? {}, ({ command, env }): ProviderConfig => ({ command, env: env ?? {} })),
+    providers: Object.fromEntries(Object.entries(file.providers ?? {}).map(([name, provider]) => [name, providerOf(name, provider)])),
     schedules: file.schedules ?? base.schedules,
     extra: Object.fromEntries(Object.entries(file).filter(([key]) => !Object.hasOwn(fleetConfigSchema.shape, key))),
   };
@@ -154,12 +171,18 @@ function roleOf(role: { readonly write?: string[] | undefined; readonly except?:
 function agentOf(agent: NonNullable<NonNullable<FleetConfigFile['agents']>[string]>, provider: string): AgentConfig {
   return {
     role: agent.role ?? 'worker', node: agent.node ?? '*', provider: agent.provider ?? provider, model: agent.model ?? null, fallback: agent.fallback ?? [],
-    capabilities: agent.capabilities ?? [], constitution: agent.constitution ?? null, sandbox: agent.sandbox ?? 'auto', handle: agent.handle ?? null,
+    capabilities: agent.capabilities ?? [], constitution: agent.constitution ?? null, sandbox: agent.sandbox ?? 'auto', handle: agent.handle ?? null, stop: agent.stop ?? 'remind',
+    ...(agent.usd_per_day === undefined ? {} : { usdPerDay: agent.usd_per_day }), ...(agent.tokens_per_day === undefined ? {} : { tokensPerDay: agent.tokens_per_day }),
   };
 }
 
 function projectOf(project: NonNullable<FleetConfigFile['projects']>[string]): ProjectConfig {
   return { url: project.url, branch: project.branch ?? 'main', return: project.return ?? 'review', setup: project.setup ?? [], copy: project.copy ?? [] };
+}
+
+function providerOf(name: string, { kind, command, env, base_url, models, scope }: NonNullable<NonNullable<FleetConfigFile['providers']>[string]>): ProviderConfig {
+  const known = CLIENTS.find((client) => client === name);
+  return { kind: kind ?? (known ?? 'command'), command: command ?? [], env: env ?? {}, baseUrl: base_url ?? null, models: models ?? {}, ...(scope === undefined ? {} : { scope }) };
 }
 
 function mapValues<From, To>(from: Readonly<Record<string, From>>, change: (value: From) => To): Readonly<Record<string, To>> {
@@ -172,14 +195,15 @@ function unknownKeys(file: FleetConfigFile, yaml: YamlValue): readonly ConfigPro
   const add = (path: Path, value: object | null | undefined, keys: readonly string[]): void => void (value && groups.push([path, value, keys]));
   add(['timings'], file.timings, Object.values(TIMING_KEYS));
   add(['defaults'], file.defaults, ['provider', 'max_attempts', 'timeout_minutes']);
-  add(['limits'], file.limits, ['agents_per_node', 'spawn_depth', 'usd_per_day']);
+  add(['limits'], file.limits, ['agents_per_node', 'spawn_depth', 'thread_wakes', 'wakes_per_hour', 'request_rounds', 'prompt_tokens', 'usd_per_day', 'usd_per_task', 'usd_per_agent_day', 'tokens_per_day', 'tokens_per_task', 'same_failures', 'quiet_hours', 'min_free_memory_mb', 'min_free_disk_mb']);
   add(['landing'], file.landing, ['verify', 'on_edit']);
-  add(['archive'], file.archive, ['after_days', 'ended_max']);
+  add(['archive'], file.archive, ['after_days', 'ended_max', 'spawn_days']);
+  add(['hooks'], file.hooks, ['timeout', 'at_once']);
   add(['commits'], file.commits, ['skip_ci']);
   for (const [name, role] of Object.entries(file.roles ?? {})) add(['roles', name], role, ['write', 'except', 'add']);
-  for (const [name, agent] of Object.entries(file.agents ?? {})) add(['agents', name], agent, ['role', 'node', 'provider', 'model', 'fallback', 'capabilities', 'constitution', 'sandbox', 'handle']);
+  for (const [name, agent] of Object.entries(file.agents ?? {})) add(['agents', name], agent, ['role', 'node', 'provider', 'model', 'fallback', 'capabilities', 'constitution', 'sandbox', 'handle', 'stop', 'usd_per_day', 'tokens_per_day']);
   for (const [name, project] of Object.entries(file.projects ?? {})) add(['projects', name], project, ['url', 'branch', 'return', 'setup', 'copy']);
-  for (const [name, provider] of Object.entries(file.providers ?? {})) add(['providers', name], provider, ['command', 'env']);
+  for (const [name, provider] of Object.entries(file.providers ?? {})) add(['providers', name], provider, ['kind', 'command', 'env', 'base_url', 'models', 'scope']);
   return groups.flatMap(([path, value, keys]) => Object.keys(value).filter((key) => !keys.includes(key) && !isOwnKey(key)).map((key) => ({
     ...yaml.placeOf([...path, key]), message: `The key \`${[...path, key].join('.')}\` is not known to this version; it is kept.`, hint: unknownKeyHint(key, keys),
   })));

@@ -7,8 +7,9 @@ import { CambiumError } from '../errors.ts';
 import type { RefUpdate } from '../model/git.ts';
 import type { Oid } from '../model/ids.ts';
 import {
-  CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, LOCKS_PREFIX, NODES_PREFIX, REVIEW_BRANCHES, branchRef, mirrorRef, unmirrorRef,
+  CLAIMS_PREFIX, FLEET_REF, HUB_MIRROR, LOCKS_PREFIX, NODES_PREFIX, REVIEW_BRANCHES, STOP_REF, branchRef, mirrorRef, unmirrorRef,
 } from '../model/layout.ts';
+import { WAKES_PREFIX } from '../model/talk.ts';
 import { chainEntry } from '../model/archive.ts';
 import type { Hub } from '../ports/hub.ts';
 import type { Local } from '../ports/local.ts';
@@ -20,7 +21,7 @@ import { listAgain } from './listAgain.ts';
 
 export interface HubView {
   readonly main: Oid | null;
-  /** Every ref of the hub that the fleet uses. Objects are local for main, claims, nodes, locks and fleet only. */
+  /** Every ref of the hub that the fleet uses. Objects are local for main, claims, nodes, locks, wakes, fleet and stop only. */
   readonly refs: ReadonlyMap<string, Oid>;
 }
 
@@ -50,7 +51,7 @@ export interface MirrorOptions {
 }
 
 /** Refs whose objects every node needs; the others (wip, stale, rescue, archive) are fetched when looked into. */
-const NEEDED = [CLAIMS_PREFIX, NODES_PREFIX, LOCKS_PREFIX, FLEET_REF];
+const NEEDED = [CLAIMS_PREFIX, NODES_PREFIX, LOCKS_PREFIX, FLEET_REF, WAKES_PREFIX, STOP_REF];
 
 export async function openHubMirror(options: MirrorOptions): Promise<HubMirror> {
   const { store, hub, branch } = options;

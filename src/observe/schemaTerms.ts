@@ -1,6 +1,7 @@
 /** The words that the formats of schemas.ts are made of, each as strict as its hand-written twin in rules.ts. */
 import { z } from 'zod';
 import { isAgentId, isId } from '../model/ids.ts';
+import { MESSAGE_ID } from '../model/talk.ts';
 import { isArgument, isLine, isOid } from './rules.ts';
 import { isTreePath } from './taskFields.ts';
 
@@ -29,6 +30,8 @@ function bare<Schema extends z.ZodType>(schema: Schema): Schema {
 }
 
 export const word = bare(z.string());
+/** The id of a message or a spawn in front matter, where a name of digits only is text. */
+export const bareMessageId = bare(z.string().regex(MESSAGE_ID, 'must be the id of a message or a spawn'));
 export const line = bare(z.string().refine(isLine, 'must be one line of text').meta({ minLength: 1 }));
 /** A word of a JSON record that may become an argument of some command. */
 export const token = z.string().refine(isArgument, 'must be one line of text that does not begin with `-`').meta({ pattern: '^[^-]' });

@@ -3,11 +3,14 @@
  * with (schemas/). cambium.yaml is parsed by them; the files read on every command have hand-written twins (rules.ts),
  * held to the same verdict by a test. Objects are loose: keys of a newer minor version are kept.
  */
+import { reviewWord } from '../model/reviewer.ts';
+import { MESSAGE_ID, isMention } from '../model/talk.ts';
 import { z } from 'zod';
 import { CLAIM_KINDS } from '../model/claim.ts';
 import { fleetConfigSchema } from './configSchema.ts';
+import { eventSchema, lockSchema } from './lockSchemas.ts';
 import { isText } from './rules.ts';
-import { agentId, amount, argument, bareText, id, key, known, line, maybe, oid, opId, orOne, text, token, treePath, whole, word } from './schemaTerms.ts';
+import { agentId, amount, argument, bareMessageId, bareText, id, key, known, line, maybe, oid, opId, orOne, text, token, treePath, whole, word } from './schemaTerms.ts';
 import { TIMEOUT_MINUTES_MAX, isScript, utcTime } from './taskFields.ts';
 
 export { fleetConfigSchema };
@@ -26,7 +29,7 @@ export const instructionSchema = z.looseObject({
   project: key(maybe(id), 'Repository to work in, one of `projects` in cambium.yaml; this one when unsaid'),
   acceptance_criteria: key(orOne(z.string().refine(isText, 'must be text')), 'What must be true at the end, one sentence each; nothing more than `verify` when unsaid'),
   verify: key(maybe(z.union([word, z.array(word).min(1)]).refine(isScript, 'must be a script, or a list of at least one word')), 'Shell script, or list of a program and its arguments, that must exit with 0 before anything lands; nothing is run when unsaid'),
-  review: key(maybe(z.union([z.literal('human'), agentId])), 'Who must approve before it lands, `human` or an agent\'s id; nobody when unsaid'),
+  review: key(maybe(z.union([z.string().refine((value) => reviewWord(value) !== null, 'must be `human`, an agent or `different_provider`'), z.strictObject({ agent: key(agentId, 'The agent that judges; nobody else when unsaid') }), z.strictObject({ role: key(id, 'The role of the agent that judges; any when unsaid') }), z.strictObject({ different_provider: key(z.literal(true), 'An agent of another model family than who did the work; any when unsaid') })])), 'Who must approve before it lands: `human`, an agent, a role, or an agent of another model family; nobody when unsaid'),
   provider: key(maybe(id), 'What runs it: only agents of this provider take it; the agent\'s own when unsaid'),
   model: key(maybe(argument), 'Model that the provider is asked for; the agent\'s own when unsaid'),
   max_attempts: key(maybe(whole(1, 100)), 'How many attempts it gets before it has failed; `defaults.max_attempts` of cambium.yaml (3) when unsaid'),
@@ -35,6 +38,8 @@ export const instructionSchema = z.looseObject({
   max_turns: key(maybe(whole(1, 100_000)), 'Turns an agent CLI may take in one attempt; the CLI\'s own limit when unsaid'),
   not_before: key(maybe(z.string().refine((value) => utcTime(value) !== null, 'must be a UTC time')), 'Date or time before which it waits, UTC where no zone is named; it waits for no time when unsaid'),
   parent: key(maybe(id), 'Id of the task that this one is a part of; none when unsaid'),
+  request: key(maybe(bareMessageId), 'Message of the request that it is a part of; none when unsaid. The node writes it for tasks that an agent adds'),
+  spawned_by: key(maybe(bareMessageId), 'Spawn whose agent added it; none when unsaid. The node writes it for tasks that an agent adds'),
   labels: key(orOne(line), 'Words to find it by; none when unsaid'),
   estimated_minutes: key(maybe(amount), 'Minutes its author expects it to take; nothing depends on it'),
 }).meta({ title: 'Task', description: 'Front matter of an instruction file, tasks/<id>.md. Every key may be left out.' });
@@ -76,15 +81,23 @@ export const resultSchema = z.looseObject({
 
 export const messageSchema = z.looseObject({
   schema: key(known('cambium.message/1'), 'Format of this file'),
-  id: key(z.string().regex(/^[0-9A-Za-z](?:[0-9A-Za-z_-]{0,62}[0-9A-Za-z])?$/, 'must be the file\'s name without `.md`'), 'Id of the message, the file\'s name without `.md`'),
+  id: key(z.string().regex(MESSAGE_ID, 'must be the file\'s name without `.md`'), 'Id of the message, the file\'s name without `.md`'),
   from: key(z.string().regex(/^(?:agent|human|node):\S(?:.*\S)?$/, 'must be agent:<id>, human:<name> or node:<id>'), 'Who says it: agent:<id>, human:<name> or node:<id>'),
   channel: key(maybe(id), 'Channel it is said in, the folder\'s name; none for a message to an inbox'),
   to: key(maybe(z.array(agentId)), 'Agents whose inbox it is for; none for a message in a channel'),
-  mentions: key(maybe(z.array(agentId)), 'Agents that it calls; none when unsaid'),
+  mentions: key(maybe(z.array(z.string().refine(isMention, 'must be agents, `human`, `all` or `role:<role>`'))), 'Whom it calls: agents, `human`, `all` or `role:<role>`; read from the text when unsaid'),
   kind: key(maybe(z.enum(['say', 'ack', 'system'])), 'What it is; ack and system never wake anybody', 'say'),
   reply_to: key(maybe(word), 'Id of the message that it answers; none when unsaid'),
   chain: key(maybe(z.array(agentId)), 'Agents woken so far on this thread of cause, none of whom is woken again; none when unsaid'),
   hops: key(maybe(whole(0)), 'How many messages of agents led to it', 0),
+  thread: key(maybe(z.string()), 'Id of the message that began the thread; its own when unsaid'),
+  spawn: key(maybe(z.string()), 'Spawn in which it was said; none for a person\'s'),
+  session: key(maybe(z.string()), 'Ended spawn whose session is to answer; a fresh one when unsaid'),
+  group: key(maybe(z.string().regex(MESSAGE_ID, 'must be an id')), 'The same in each message of a question that several agents are asked blind; none when unsaid'),
+  as_of: key(maybe(oid), 'Main commit on which it was asked, for whoever answers to see the tree as it was then; as it is when unsaid'),
+  answers: key(maybe(z.array(z.string())), 'Ids of the messages that it settles for its speaker; none when unsaid'),
+  request: key(maybe(z.boolean()), 'Whether it asks the coordinator for work, whose tasks the nodes then tell it of', false),
+  tasks: key(maybe(z.array(z.string())), 'Of a node\'s message: the tasks that it tells of, as <task>@<epoch>:<state>; none when unsaid'),
   at: key(word, 'When it was said, UTC'),
 }).meta({ title: 'Message', description: 'Front matter of a message in agents/channels/<channel>/ or agents/<agent>/inbox/.' });
 
@@ -122,7 +135,10 @@ const heartbeatSchema = z.looseObject({
   seq: key(whole(0), 'Counts the heartbeats of this life'),
   version: key(text, 'Version of cambium it runs'),
   claims: key(z.array(z.looseObject({ task: key(id, 'The task'), epoch: key(whole(0), 'The claim\'s epoch'), claim: key(oid, 'The claim commit') })), 'Claims that this heartbeat renews'),
-  spawns: key(z.array(z.looseObject({ id: key(text, 'The spawn'), agent: key(agentId, 'Its agent') })), 'Spawns under way'),
+  spawns: key(z.array(z.looseObject({
+    id: key(text, 'The spawn'), agent: key(agentId, 'Its agent'), task: key(text.optional(), 'Task it works on'), channel: key(text.optional(), 'Channel it answers in'),
+    provider: key(text.optional(), 'What runs it'), model: key(text.optional(), 'Its model'), parent: key(text.optional(), 'Spawn that caused it'), depth: key(whole(0).optional(), 'How many spawns stand above it'), since: key(text.optional(), 'When it began, UTC'),
+  })), 'Spawns under way'),
 });
 
 const breakSchema = z.looseObject({
@@ -179,6 +195,39 @@ export const rosterSchema = z.looseObject({
   })), 'Who takes part, by id'),
 }).meta({ title: 'Roster', description: 'agents/roster.json: who takes part. Written by the fleet.' });
 
+const wish = {
+  by: key(text, 'Who wished it: human:<name>'), why: key(text.nullable(), 'Why, null when unsaid'), at: key(text, 'When, UTC, for people'),
+};
+
+export const stopSchema = z.looseObject({
+  schema: key(known('cambium.stop/1'), 'Format of this record'),
+  op: key(opId, 'Op-id of the push'),
+  fleet: key(z.looseObject({ mode: key(z.enum(['drain', 'freeze']), 'Whether running agents finish, or stand still'), ...wish }).nullable(), 'Set while the fleet is stopped: nothing is claimed or started; null while it is not'),
+  agents: key(z.record(z.string(), z.looseObject(wish)), 'Agents that are paused, by id'),
+  providers: key(z.record(z.string(), z.looseObject(wish)), 'Providers that are paused, by name'),
+  projects: key(z.record(z.string(), z.looseObject(wish)), 'Projects that are paused, by name'),
+  resumed: key(z.record(z.string(), z.looseObject({ ...wish, op: key(text, 'Op-id of that resume') })), 'The last resume of each provider: parks made before it are over'),
+}).meta({ title: 'Stop', description: 'stop.json on refs/cambium/stop: what people have stopped and paused.' });
+
+export const providersSchema = z.looseObject({
+  schema: key(known('cambium.providers/1'), 'Format of this file'),
+  node: key(id, 'The node, which alone writes it'),
+  parks: key(z.array(z.looseObject({
+    provider: key(id, 'The provider'), node: key(id, 'The node'), failure: key(text, 'Why: auth, rate_limit, overloaded, refused, or how its spawns failed'), reason: key(text, 'What it said'),
+    since: key(text, 'When it was parked, UTC'), until: key(text.nullable(), 'When it may be asked again, UTC; null until a person resumes it or its settings change'),
+    times: key(whole(1), 'How often in a row'), scope: key(z.enum(['node', 'fleet']), 'Whether a rate limit holds for this node or for all'),
+    resumed: key(text.nullable(), 'Op-id of the provider\'s last resume before that, null when there was none'), settings: key(text, 'Fingerprint of its settings then'),
+  })), 'Providers that are not asked'),
+}).meta({ title: 'Providers', description: 'agents/providers/<node>.json: what a node has parked and until when. Written by that node.' });
+
+export const wakeSchema = z.looseObject({
+  schema: key(known('cambium.wake/1'), 'Format of this record'),
+  agent: key(agentId, 'The agent that answers'), channel: key(id.nullable(), 'The channel; null for the agent\'s inbox'),
+  node: key(id, 'The node that answers as it'), incarnation: key(text, 'The life of that node: a wake of an earlier one is free'),
+  spawn: key(text, 'Id of the first spawn'), messages: key(z.array(text), 'Ids of the messages that were to be answered when it was won'),
+  ttl_s: key(whole(1), 'How long it is honoured without a heartbeat, in seconds'), op: key(opId, 'Op-id of the push'), at: key(text, 'When, UTC, for people'),
+}).meta({ title: 'Wake', description: 'wake.json on refs/cambium/wakes/<agent>/<channel>: which node answers as an agent there.' });
+
 export const guestSchema = z.looseObject({
   schema: key(known('cambium.guest/1'), 'Format of this record'),
   fleet: key(id, 'Id of the fleet that the task belongs to'),
@@ -215,8 +264,13 @@ const SCHEMAS = {
   'fleet.schema.json': [fleetRecordSchema, 'cambium.hub/1'],
   'spawn.schema.json': [spawnSchema, 'cambium.spawn/1'],
   'roster.schema.json': [rosterSchema, 'cambium.roster/1'],
+  'wake.schema.json': [wakeSchema, 'cambium.wake/1'],
+  'stop.schema.json': [stopSchema, 'cambium.stop/1'],
+  'providers.schema.json': [providersSchema, 'cambium.providers/1'],
   'guest.schema.json': [guestSchema, 'cambium.guest/1'],
   'reopened.schema.json': [reopenedSchema, 'cambium.reopened/1'],
+  'lock.schema.json': [lockSchema, 'cambium.lock/1'],
+  'event.schema.json': [eventSchema, 'cambium.event/1'],
 } as const satisfies Record<string, readonly [z.ZodType, string]>;
 
 export type SchemaFile = keyof typeof SCHEMAS;

@@ -1,5 +1,7 @@
 /** The keys a person may write in the front matter of an instruction file, and what each may hold. */
 import { isAgentId, isId } from '../model/ids.ts';
+import { reviewWord } from '../model/reviewer.ts';
+import { isMessageId } from '../model/talk.ts';
 import { type Rule, isArgument, isLine, isText, number, string, whole } from './rules.ts';
 import type { ScalarKind } from './yaml.ts';
 
@@ -38,7 +40,7 @@ export const TASK_FIELDS = {
   project: one('name', id, 'project: api'),
   acceptance_criteria: many('text', string('must be text', isText), 'acceptance_criteria: ["Tests pass"]'),
   verify: one('text', verifyRule, 'verify: npm test'),
-  review: one('name', string('must be `human` or the id of an agent', isReviewer), 'review: human'),
+  review: one('name', reviewRule, 'review: human'),
   provider: one('name', id, 'provider: claude'),
   model: one('text', string('must be one line of text that does not begin with `-`', isArgument), 'model: daily'),
   max_attempts: one('number', whole(1, 100), 'max_attempts: 3'),
@@ -47,6 +49,8 @@ export const TASK_FIELDS = {
   max_turns: one('number', whole(1, 100_000), 'max_turns: 40'),
   not_before: one('text', string('must be a UTC time', (value) => utcTime(value) !== null), 'not_before: 2026-11-21T08:00:00Z'),
   parent: one('name', id, 'parent: release-2-k3f9'),
+  request: one('text', string('must be the id of a message', isMessageId), 'request: 01JD0Z8M3N4P5Q6R7S8T9V0W1X'),
+  spawned_by: one('text', string('must be the id of a spawn', isMessageId), 'spawned_by: 01JD0Z8M3N4P5Q6R7S8T9V0W1X'),
   labels: many('text', line, 'labels: [web]'),
   estimated_minutes: one('number', amount, 'estimated_minutes: 30'),
 } as const satisfies Record<string, TaskField>;
@@ -57,8 +61,8 @@ export function taskField(key: string): TaskField | undefined {
   return Object.hasOwn(TASK_FIELDS, key) ? TASK_FIELDS[key as TaskKey] : undefined;
 }
 
-function isReviewer(value: string): boolean {
-  return value === 'human' || isAgentId(value);
+function reviewRule(value: unknown): ReturnType<Rule> {
+  return reviewWord(value) === null ? { at: [], must: 'must be `human`, an agent, `different_provider`, or `{ agent: … }`, `{ role: … }`, `{ different_provider: true }`' } : null;
 }
 
 /** A script, or an argument vector whose first word is the program. */

@@ -1,6 +1,7 @@
 /** An instruction file becomes a task, or is set aside with the line, the reason and the mend. */
 import type { Oid } from '../model/ids.ts';
 import type { Quarantined, Script, Task } from '../model/task.ts';
+import { reviewWord } from '../model/reviewer.ts';
 import { bodyText, readFrontMatter } from './frontMatter.ts';
 import { faultText, judgeSchema } from './rules.ts';
 import { type TaskDraft, placeTask } from './taskDraft.ts';
@@ -92,7 +93,7 @@ function draftOf(data: Readonly<Record<string, unknown>>, title: string | null):
     ...present('project', said(data, 'project')),
     acceptanceCriteria: listed(data, 'acceptance_criteria'),
     ...present('verify', verify ?? undefined),
-    ...present('review', said(data, 'review')),
+    ...present('review', reviewWord(data['review'] ?? null) ?? undefined),
     ...present('provider', said(data, 'provider')),
     ...present('model', said(data, 'model')),
     ...present('maxAttempts', amount(data, 'max_attempts')),
@@ -101,6 +102,8 @@ function draftOf(data: Readonly<Record<string, unknown>>, title: string | null):
     ...present('maxTurns', amount(data, 'max_turns')),
     ...present('notBefore', notBefore === undefined ? undefined : utcTime(notBefore) ?? undefined),
     ...present('parent', said(data, 'parent')),
+    ...present('request', said(data, 'request')),
+    ...present('spawnedBy', said(data, 'spawned_by')),
     labels: listed(data, 'labels'),
     ...present('estimatedMinutes', amount(data, 'estimated_minutes')),
     extra: Object.fromEntries(Object.entries(data).filter(([key]) => taskField(key) === undefined)),

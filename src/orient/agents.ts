@@ -12,6 +12,6 @@ export function agentNamed(config: FleetConfig, id: string): LocalAgent {
   const agent = Object.hasOwn(config.agents, id) ? config.agents[id] : undefined;
   return {
     id, role: agent?.role ?? 'worker', capabilities: agent?.capabilities ?? [],
-    provider: agent?.provider ?? config.defaults.provider, model: agent?.model ?? null,
+    provider: agent?.provider ?? config.defaults.provider, model: agent?.model ?? null, ...(agent === undefined || agent.fallback.length === 0 ? {} : { fallback: agent.fallback }),
   };
 }

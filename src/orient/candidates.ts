@@ -3,6 +3,9 @@ import { chainState } from '../model/claim.ts';
 import type { AgentId, NodeName, TaskId } from '../model/ids.ts';
 import type { Fleet, LocalAgent } from '../model/snapshot.ts';
 import type { Task } from '../model/task.ts';
+import { UNLIMITED } from '../model/limits.ts';
+import { mayStart, waitText } from './limits.ts';
+import { holdsFor } from './providers.ts';
 import { agentNamed } from './agents.ts';
 import { misfit } from './fit.ts';
 import { span } from './spans.ts';
@@ -20,7 +23,8 @@ export interface LocalFacts {
   readonly nowS: number;
 }
 
-export type Presence = 'free' | 'busy' | 'full' | 'away' | 'unfit';
+/** `waiting`: kept back by a pause, a budget, or because no provider of its may be asked there. */
+export type Presence = 'free' | 'busy' | 'full' | 'away' | 'waiting' | 'unfit';
 
 export interface Candidate {
   readonly agent: AgentId;
@@ -37,7 +41,7 @@ export function candidatesFor(fleet: Fleet, task: Task, local: LocalFacts): read
   const seats = seatsOf(fleet, local);
   return seats.map(({ agent, node }): Candidate => {
     const unfit = misfit(agent, task, fleet.config.defaults.provider);
-    return unfit === null ? { agent: agent.id, node, fits: true, ...presenceOf(fleet, agent.id, node, local) } : { agent: agent.id, node, fits: false, presence: 'unfit', why: unfit };
+    return unfit === null ? { agent: agent.id, node, fits: true, ...(waitOf(fleet, agent, node, task, local) ?? presenceOf(fleet, agent.id, node, local)) } : { agent: agent.id, node, fits: false, presence: 'unfit', why: unfit };
   });
 }
 
@@ -57,6 +61,12 @@ function seatsOf(fleet: Fleet, local: LocalFacts): readonly Seat[] {
   });
   const asked = local.agents.filter(({ id }) => fleet.config.agents[id] === undefined).map((agent) => ({ agent, node: local.node }));
   return [...seats, ...asked];
+}
+
+function waitOf(fleet: Fleet, agent: LocalAgent, node: NodeName | '*', task: Task, { nowS }: LocalFacts): Pick<Candidate, 'presence' | 'why'> | null {
+  const facts = { ...UNLIMITED, ...fleet, parks: fleet.parks.filter((park) => holdsFor(park, node)) };
+  const wait = mayStart(facts, agent, { task, provider: null }, new Date(nowS * 1000).toISOString());
+  return wait === null ? null : { presence: 'waiting', why: waitText(wait) };
 }
 
 function presenceOf(fleet: Fleet, agent: AgentId, node: NodeName | '*', local: LocalFacts): Pick<Candidate, 'presence' | 'why'> {

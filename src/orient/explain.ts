@@ -46,6 +46,7 @@ function explainWaiting({ nowS }: LocalFacts, { task, due, reasons }: TaskSituat
   const inS = due === undefined ? NaN : Date.parse(due) / 1000 - nowS;
   const why = [`${reasons[0] ?? 'it waits for a time'}${Number.isNaN(inS) ? '' : ` (in ${span(inS)})`}`];
   const earlier = task.notBefore !== undefined && task.notBefore === due ? [`To start it earlier, change not_before in ${task.path}.`] : [];
+  if (reasons.length > 1) return { why, mend: [...reasons.slice(1), ...(due === undefined ? [] : ['It becomes ready by itself then.'])] };
   return { why, mend: ['It becomes ready by itself then.', ...earlier] };
 }
 

@@ -52,7 +52,7 @@ function queueBefore({ situation, fleet, local }: ExplainFacts, { task }: TaskSi
 
 function busyMends(facts: ExplainFacts, fitting: readonly Candidate[]): readonly string[] {
   const own = startHere(facts, fitting);
-  const isBusy = fitting.some(({ presence }) => presence === 'busy' || presence === 'full');
+  const isBusy = fitting.some(({ presence }) => presence === 'busy' || presence === 'full' || presence === 'waiting');
   const nodes = [...new Set(fitting.filter(({ node, presence }) => presence === 'away' && node !== facts.local.node && node !== '*').map(({ node }) => node))];
   return [
     ...own,

@@ -2,10 +2,15 @@
 import { attemptsUsed, chainState, isTerminal } from '../model/claim.ts';
 import type { Chain } from '../model/claim.ts';
 import type { TaskId } from '../model/ids.ts';
+import type { Wait } from '../model/limits.ts';
 import type { Fleet } from '../model/snapshot.ts';
 import type { Task, TaskResult } from '../model/task.ts';
 import { compareVersions } from '../model/version.ts';
 import { orientDependencies } from './dependencies.ts';
+import { reviewerOf } from './reviewer.ts';
+import type { Reviewer } from './reviewer.ts';
+import { fleetWait, taskWait } from './limits.ts';
+import { hasSeatLimits, seatsWait } from './seats.ts';
 
 export type TaskState = 'ready' | 'blocked' | 'waiting' | 'held' | 'input' | 'review' | 'done' | 'failed' | 'cancelled';
 
@@ -19,6 +24,8 @@ export interface TaskSituation {
   readonly since: number;
   /** When it stops waiting, if it waits for a time. */
   readonly due?: string;
+  /** True: it waits for a budget, or for somebody who has stopped it, and not for anything that the fleet does by itself. */
+  readonly limited?: boolean;
 }
 
 export interface Situation {
@@ -38,8 +45,9 @@ export function orient(fleet: Fleet, now: string): Situation {
   const blocks = orientDependencies(fleet.tasks, endedTasks(fleet));
   const tasks = new Map<TaskId, TaskSituation>();
   const openEnds = new Set<TaskId>();
+  const wait = fleetWait({ ...fleet, live: [] }, now);
   for (const task of fleet.tasks.values()) {
-    const situation = orientTask(fleet, task, blocks.get(task.id) ?? 'met', now);
+    const situation = limitedBy(fleet, orientTask(fleet, task, blocks.get(task.id) ?? 'met', now), wait, now);
     tasks.set(task.id, situation);
     if (!fleet.unreadable.has(task.id) && (fleet.reopened.has(task.id) || isOpenEnd(situation, fleet.unlanded.has(task.id)))) openEnds.add(task.id);
   }
@@ -57,7 +65,7 @@ function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: 
   if (fleet.unreadable.has(task.id)) return { ...facts, state: 'blocked', reasons: ['its claim chain or its result file cannot be read', 'See what `cambium status` says of it.'] };
   if (fleet.reopened.has(task.id)) return { ...facts, state: 'blocked', reasons: ['it was taken out of the archive and its claim chain is not there yet', 'A running node mends it: start one with `cambium up`.'] };
   const state = chainState(chain);
-  if (state !== 'open') return { ...facts, ...heldSituation(state, chain as Chain, task.review) };
+  if (state !== 'open') return { ...facts, ...heldSituation(state, chain as Chain, reviewerOf(fleet.config, task.review, (chain as Chain).record)) };
   if (block !== 'met') return { ...facts, state: 'blocked', reasons: [block.reason, block.mend] };
   const waits = [task.notBefore, chain?.record.kind === 'release' ? chain.record.not_before : undefined].filter((time): time is string => time !== undefined && time > now);
   const due = waits.toSorted().at(-1);
@@ -69,6 +77,16 @@ function orientTask(fleet: Fleet, task: Task, block: 'met' | { readonly reason: 
   const missing = fleet.missingContext.get(task.id) ?? [];
   if (missing.length > 0) return { ...facts, state: 'blocked', reasons: [`context file ${missing.join(', ')} is not in the tree`, `Add it, or take it out of context_files in ${task.path}.`] };
   return { ...facts, state: 'ready', reasons: [] };
+}
+
+/** What is ready and kept back on every node: by a person's stop, by a budget, or because nobody's provider may be asked. What holds for one node only is that node's to heed. */
+function limitedBy(fleet: Fleet, situation: TaskSituation, forAll: Wait | null, now: string): TaskSituation {
+  if (situation.state !== 'ready') return situation;
+  const wait = forAll ?? taskWait({ ...fleet, live: [] }, situation.task) ?? (hasSeatLimits(fleet) ? seatsWait(fleet, situation.task, now) : null);
+  if (wait === null) return situation;
+  const { kind, reason, mend, until } = wait;
+  // What a clock ends soon is waited for; a stop, and a budget that comes back at midnight, are not.
+  return { ...situation, state: 'waiting', ...(kind === 'parked' && until !== null ? {} : { limited: true }), reasons: [reason, ...(mend === null ? [] : [mend])], ...(until === null ? {} : { due: until }) };
 }
 
 /** The first version that knows review and projects: an older node would take such a task over and land it as any other. */
@@ -85,11 +103,11 @@ function unkeepable(fleet: Fleet, { path, review, project }: Task): readonly [st
   return [`the node ${node} runs cambium ${heartbeat?.record.version}, which does not know ${review === undefined ? 'projects' : 'review'}`, `Upgrade it; if it is gone for good, delete its ref on the hub: refs/cambium/nodes/${node}.`];
 }
 
-function heldSituation(state: ReturnType<typeof chainState>, chain: Chain, reviewer: string | undefined): Pick<TaskSituation, 'state' | 'reasons'> {
+function heldSituation(state: ReturnType<typeof chainState>, chain: Chain, reviewer: Reviewer): Pick<TaskSituation, 'state' | 'reasons'> {
   const { agent, node, question, reason, task } = chain.record;
-  if (state === 'waiting') return { state: 'input', reasons: [String(question ?? reason ?? 'it waits for a person'), `Give it back to the fleet with \`cambium task release ${task}\`.`] };
+  if (state === 'waiting') return { state: 'input', reasons: [String(question ?? reason ?? 'it waits for a person'), `Answer with \`cambium answer ${task} "…"\`, or give it back as it is with \`cambium task release ${task}\`.`] };
   if (state === 'approved') return { state: 'review', reasons: [`approved${chain.record.by === undefined ? '' : ` by ${chain.record.by}`}: the next node lands it`] };
-  if (state === 'review') return { state: 'review', reasons: [`waits for ${reviewer === undefined || reviewer === 'human' ? 'a person' : reviewer} to review ${chain.record.commit?.slice(0, 10) ?? 'it'}`, `Look at it with \`cambium show ${task}\`, then \`cambium task approve ${task}\` or \`cambium task reject ${task} --why "…"\`.`] };
+  if (state === 'review') return { state: 'review', reasons: [`waits for ${'agent' in reviewer ? reviewer.agent : `a person${reviewer.person === 'it waits for a person' ? '' : ` (${reviewer.person})`}`} to review ${chain.record.commit?.slice(0, 10) ?? 'it'}`, `Look at it with \`cambium show ${task}\`, then \`cambium task approve ${task}\` or \`cambium task reject ${task} --why "…"\`.`] };
   if (state === 'held') return { state: 'held', reasons: [`${agent ?? '?'} on ${node ?? '?'}`] };
   // The chain has ended and main does not show it yet: a torn read, or a half-applied push about to be healed.
   return { state: state as 'done' | 'failed' | 'cancelled', reasons: ['its result is not on main yet'] };

@@ -17,7 +17,10 @@ import { renderInstruction } from '../observe/renderInstruction.ts';
 import { TASK_FIELDS, isTreePath } from '../observe/taskFields.ts';
 import { parseTask, readTaskDraft, scalarKind } from '../observe/taskFile.ts';
 import { fileAt } from '../observe/tree.ts';
+import { circleProblem, delegationProblem, provenanceFields } from '../orient/delegation.ts';
+import type { Provenance } from '../orient/delegation.ts';
 import { orientDependencies } from '../orient/dependencies.ts';
+import { ownProvenance } from './delegating.ts';
 import { published } from './published.ts';
 import { actor } from './session.ts';
 import type { Session } from './session.ts';
@@ -59,8 +62,9 @@ export async function addTask(session: Session, task: NewTask): Promise<AddedTas
   if (title === null || title.trim() === '') throw new CambiumError('usage', 'The task has no title.', { hint: 'Say in `title` or `description`, or in a heading of the instruction, what is to be done.' });
   const id = idOf(session, task.id, title, file?.path);
   const path = taskPath(id);
-  const content = renderInstruction({ title, body: text.body, fields: { ...text.fields, ...fieldsOf(task) } });
-  checkAddition(session, id, path, content);
+  const provenance = await ownProvenance(session.clone);
+  const content = renderInstruction({ title, body: text.body, fields: markedFields({ ...text.fields, ...fieldsOf(task) }, provenance) });
+  checkAddition(session, id, path, content, provenance);
   const by = await actor(session);
   const moved = await moveIn(session, file, path, content);
   const commit = await publishAddition(session, { task: id, path, content, by, ...(file === null ? {} : { from: file.path }) }).catch(async (error: unknown) => {
@@ -147,13 +151,23 @@ function fieldsOf(task: NewTask): Record<string, unknown> {
   return Object.fromEntries(said);
 }
 
+/** Where it comes from, where an agent adds it from within a spawn. */
+function markedFields(said: Readonly<Record<string, unknown>>, provenance: Provenance | null): Readonly<Record<string, unknown>> {
+  const own = (key: string): { readonly [name: string]: string } => (typeof said[key] === 'string' ? { [key]: said[key] } : {});
+  return provenance === null ? said : { ...said, ...provenanceFields({ ...own('parent'), ...own('request') }, provenance) };
+}
+
 /** What would only be quarantined, or would close a circle of dependencies, is refused before it is published. */
-function checkAddition({ clone, fleet }: Session, id: string, path: string, content: string): void {
+function checkAddition({ clone, fleet }: Session, id: string, path: string, content: string, provenance: Provenance | null): void {
   const bytes = Buffer.from(content);
   const parsed = parseTask({ path, blob: clone.store.hashBlob(bytes), bytes });
   if ('reason' in parsed) throw new CambiumError('bad-file', `${path}:${parsed.line}: ${parsed.reason}`, { hint: parsed.mend });
   const block = orientDependencies(new Map([...fleet.tasks, [id, parsed]]), fleet.results).get(id);
   if (block !== undefined && block !== 'met' && block.kind === 'cycle') throw new CambiumError('refused', `${id} is not added: ${block.reason}`, { hint: block.mend });
+  const family = new Map([...fleet.tasks, [id, parsed]]);
+  // A person may nest tasks as deep as he likes; nobody's task is its own ancestor.
+  const problem = provenance === null ? circleProblem(family, parsed) : delegationProblem(family, parsed, provenance, fleet.config.limits.spawnDepth);
+  if (problem !== null) throw new CambiumError('refused', `It is not added: ${problem}.`);
 }
 
 /**

@@ -3,11 +3,13 @@ import { relative, resolve, sep } from 'node:path';
 import { ignoredPaths, listWorkPaths, openWorkFiles, workTop } from '../adapters/git/workFiles.ts';
 import type { WorkFiles } from '../adapters/git/workFiles.ts';
 import { isTemporaryName } from '../adapters/checkout/names.ts';
+import { shippedFile } from '../adapters/system/version.ts';
 import { CambiumError } from '../errors.ts';
 import { ARCHIVE_FOLDER } from '../model/archive.ts';
 import { byPlace } from '../model/finding.ts';
 import type { Finding } from '../model/finding.ts';
-import { CONFIG_FILE, taskStem } from '../model/layout.ts';
+import { isId } from '../model/ids.ts';
+import { CONFIG_FILE, constitutionPath, taskStem } from '../model/layout.ts';
 import { checkFiles } from '../observe/check.ts';
 import type { Checked, WorkFile } from '../observe/check.ts';
 import { fleetFileKind } from '../observe/fleetFiles.ts';
@@ -52,7 +54,7 @@ export async function checkWorkspace({ cwd, paths = [], strict = false }: CheckO
   const files = await readAll(work, [...new Set([...listed, ...single.flat()])].filter((path) => !path.startsWith(ARCHIVE)));
   const isAsked = (path: string): boolean => asked.length === 0 || asked.some((wanted) => wanted === '' || path === wanted || path.startsWith(`${wanted}/`));
   const checked = checkFiles(files);
-  const references = checkReferences(checked, { archived: await readArchived(work, listed, checked), context: await contextStates(work, root, checked) });
+  const references = checkReferences(checked, { archived: await readArchived(work, listed, checked), context: await contextStates(work, root, checked), constitutions: await constitutionsThere(work, checked) });
   const findings = [...checked.findings, ...references].filter(({ path }) => isAsked(path)).toSorted(byPlace).map((finding): Finding => (strict ? { ...finding, level: 'error' } : finding));
   const read = new Set([...[...files.keys()].filter((path) => fleetFileKind(path) !== 'none'), ...findings.map(({ path }) => path)].filter(isAsked));
   return {
@@ -92,6 +94,13 @@ async function readArchived(work: WorkFiles, listed: readonly string[], { tasks 
     found.set(taskStem(path), { path, outcome: result !== null && 'outcome' in result ? result.outcome : null });
   }
   return found;
+}
+
+/** Where a prompt finds them (act/prompt/subject.ts): in the workspace, else in the package. */
+async function constitutionsThere(work: WorkFiles, { config }: Checked): Promise<ReadonlySet<string>> {
+  const named = new Set(Object.values(config?.agents ?? {}).flatMap(({ constitution }) => (constitution !== null && isId(constitution) ? [constitution] : [])));
+  const there = await Promise.all([...named].map(async (name) => ((await work.kind(constitutionPath(name))) === 'file' || shippedFile(constitutionPath(name)) !== null ? [name] : [])));
+  return new Set(there.flat());
 }
 
 async function contextStates(work: WorkFiles, root: string, { tasks, results }: Checked): Promise<ReadonlyMap<string, ContextState>> {

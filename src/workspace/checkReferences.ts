@@ -4,9 +4,11 @@
  */
 import { misfit } from '../orient/fit.ts';
 import { closestWord } from '../model/closest.ts';
+import { CLIENTS } from '../model/config.ts';
+import { reviewWish } from '../model/reviewer.ts';
 import type { FleetConfig } from '../model/config.ts';
 import type { Finding, FindingCode, FindingLevel } from '../model/finding.ts';
-import { CONFIG_FILE, WORKSPACE } from '../model/layout.ts';
+import { CONFIG_FILE, WORKSPACE, constitutionPath } from '../model/layout.ts';
 import type { LocalAgent } from '../model/snapshot.ts';
 import type { Outcome, Task } from '../model/task.ts';
 import type { Checked } from '../observe/check.ts';
@@ -22,6 +24,8 @@ export interface Surroundings {
   readonly archived: ReadonlyMap<string, ArchivedTask>;
   /** By path of the tree, for every context file of an open task (`contextPath`). */
   readonly context: ReadonlyMap<string, ContextState>;
+  /** Those that agents are given and that are there to be read, in the workspace or in the package. */
+  readonly constitutions: ReadonlySet<string>;
 }
 
 export interface ArchivedTask {
@@ -33,14 +37,14 @@ export interface ArchivedTask {
 type Say = (path: string, at: Path, item: string | undefined, level: FindingLevel, code: FindingCode, message: string, mend: string) => void;
 
 /** Ended tasks are left alone: what they asked for has been. */
-export function checkReferences(checked: Checked, { archived, context }: Surroundings): readonly Finding[] {
+export function checkReferences(checked: Checked, { archived, context, constitutions }: Surroundings): readonly Finding[] {
   const findings: Finding[] = [];
   const say: Say = (path, at, item, level, code, message, mend) => void findings.push({ path, ...checked.placeOf(path, at, item), level, code, message, mend });
   const past = [...archived].flatMap(([id, { outcome }]): [string, Ended][] => (outcome === null || checked.tasks.has(id) ? [] : [[id, { outcome }]]));
   const results = new Map<string, Ended>([...past, ...checked.results]);
   const blocks = orientDependencies(checked.tasks, results);
   const people = checked.config === null ? null : peopleOf(checked, checked.config);
-  if (people !== null) checkConfig(people, say);
+  if (people !== null) checkConfig(people, constitutions, say);
   const known = { ids: new Set([...checked.tasks.keys(), ...checked.setAside, ...results.keys()]), results, blocks, context };
   for (const task of checked.tasks.values()) {
     const before = archived.get(task.id);
@@ -120,7 +124,7 @@ interface People {
 function peopleOf({ roster }: Checked, config: FleetConfig): People {
   const joined = roster.filter(({ id }) => !Object.hasOwn(config.agents, id)).map(({ id, role, capabilities, provider }): LocalAgent => ({ id, role, capabilities, provider, model: null }));
   const agents = [...Object.keys(config.agents).map((id) => agentNamed(config, id)), ...joined];
-  return { config, agents, ids: new Set(agents.map(({ id }) => id)), providers: new Set(['runbook', ...Object.keys(config.providers)]) };
+  return { config, agents, ids: new Set(agents.map(({ id }) => id)), providers: new Set(['runbook', ...CLIENTS, ...Object.keys(config.providers)]) };
 }
 
 function checkPeople(task: Task, people: People, say: Say): void {
@@ -130,7 +134,7 @@ function checkPeople(task: Task, people: People, say: Say): void {
     say(path, ['project'], undefined, 'error', 'unknown-project', `cambium.yaml has no project ${project}.`, wordMend(project, Object.keys(config.projects), 'Define it under `projects:` in cambium.yaml.'));
   }
   if (provider !== undefined && !providers.has(provider)) return say(path, ['provider'], undefined, 'error', 'unknown-provider', `There is no provider ${provider}.`, providerMend(provider, people));
-  if (review !== undefined && review !== 'human' && !ids.has(review)) say(path, ['review'], undefined, 'warning', 'unknown-agent', `No agent is called ${review}.`, wordMend(review, ['human', ...ids], 'Name one of cambium.yaml, or `human`.'));
+  if (review !== undefined && reviewWish(review).kind === 'agent' && !ids.has(review)) say(path, ['review'], undefined, 'warning', 'unknown-agent', `No agent is called ${review}.`, wordMend(review, ['human', ...ids], 'Name one of cambium.yaml, or `human`.'));
   if (assignedTo !== undefined && !ids.has(assignedTo)) return say(path, ['assigned_to'], undefined, 'warning', 'unknown-agent', `No agent is called ${assignedTo}, so nobody takes the task until one of that name joins.`, agentMend(assignedTo, people));
   checkFit(task, people, say);
 }
@@ -151,7 +155,7 @@ function checkFit(task: Task, { config, agents }: People, say: Say): void {
 
 const fitKey = (task: Task): string => (task.requires.length > 0 ? 'requires' : task.provider !== undefined ? 'provider' : task.role !== undefined ? 'role' : 'assigned_to');
 
-function checkConfig(people: People, say: Say): void {
+function checkConfig(people: People, constitutions: ReadonlySet<string>, say: Say): void {
   const { config, providers } = people;
   const { provider } = config.defaults;
   const noProvider = (at: Path, name: string, level: FindingLevel): void => say(CONFIG_FILE, at, undefined, level, 'unknown-provider', `There is no provider ${name}.`, providerMend(name, people));
@@ -159,6 +163,7 @@ function checkConfig(people: People, say: Say): void {
   for (const [id, agent] of Object.entries(config.agents)) {
     if (agent.provider !== provider && !providers.has(agent.provider)) noProvider(['agents', id, 'provider'], agent.provider, 'error');
     for (const [index, name] of agent.fallback.entries()) if (!providers.has(name)) noProvider(['agents', id, 'fallback', index], name, 'warning');
+    if (agent.constitution !== null && !constitutions.has(agent.constitution)) say(CONFIG_FILE, ['agents', id, 'constitution'], undefined, 'warning', 'unknown-constitution', `There is no constitution ${agent.constitution}, so ${id} is given none.`, `Write ${constitutionPath(agent.constitution)}, or name one that is there.`);
     if (!Object.hasOwn(config.roles, agent.role)) say(CONFIG_FILE, ['agents', id, 'role'], undefined, 'warning', 'unknown-role', `The role ${agent.role} is not defined, so ${id} may change nothing.`, wordMend(agent.role, Object.keys(config.roles), 'Define it under `roles:`.'));
   }
 }

@@ -7,7 +7,7 @@ import { publish } from '../act/publish.ts';
 import type { Published } from '../act/publish.ts';
 import { workPlace } from '../act/project/work.ts';
 import { pushStale } from '../act/run/salvage.ts';
-import { scopeBreaches } from '../act/run/scope.ts';
+import { scopeBreaches } from '../orient/scope.ts';
 import type { Chain } from '../model/claim.ts';
 import { CambiumError } from '../errors.ts';
 import type { Oid } from '../model/ids.ts';

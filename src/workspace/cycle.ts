@@ -4,6 +4,8 @@ import { lookAtCheckout } from '../act/checkout.ts';
 import { claimsToProject } from '../act/projectClaims.ts';
 import { hasUnfinishedPass } from '../adapters/checkout/unfinished.ts';
 import { acquireDaemonLock } from '../adapters/system/daemonLock.ts';
+import { chooseProviderFor } from '../act/run/choose.ts';
+import { lookAtLimits } from '../cycle/limits.ts';
 import type { Loop } from '../cycle/loop.ts';
 import { observe, situationOf, snapshot } from '../cycle/observe.ts';
 import { pass } from '../cycle/pass.ts';
@@ -12,6 +14,7 @@ import type { PlanFacts } from '../decide/facts.ts';
 import { decidePlan } from '../decide/plan.ts';
 import type { Plan } from '../decide/plan.ts';
 import { deletedTasks } from '../decide/recovery.ts';
+import { limitNotes } from '../orient/limitNotes.ts';
 import { CambiumError } from '../errors.ts';
 import type { TaskId } from '../model/ids.ts';
 import type { Fleet } from '../model/snapshot.ts';
@@ -88,9 +91,10 @@ export async function planCycle(clone: Clone, options: CycleOptions): Promise<Pl
   const node = { ...named, local, store: { ...named.store, updateRefs: async () => true } };
   const loop = await openLoop({ clone: { ...clone, local }, node, lives, agents: options.agents ?? null, say: () => undefined, log: { append: () => undefined, read: async function* () {} } });
   const fleet = await lookTwice(loop);
+  await lookAtLimits(loop, fleet);
   const checkout = await lookAtEdits(clone, loop, fleet);
   const plan = decidePlan(snapshot(loop, fleet), situationOf(loop, fleet), { ...(await factsOf(loop, fleet)), edits: checkout.edits });
-  return { ...plan, node: node.identity.node, agents: loop.agents().map(({ id }) => id), daemon: await daemonRuns(clone), notes: checkout.notes };
+  return { ...plan, node: node.identity.node, agents: loop.agents().map(({ id }) => id), daemon: await daemonRuns(clone), notes: [...limitNotes(loop.shop.limits(), clone.clock.now().toISOString()), ...checkout.notes] };
 }
 
 function readOnly(local: Local): Local {
@@ -134,14 +138,15 @@ async function factsOf(loop: Loop, fleet: Fleet): Promise<Omit<PlanFacts, 'edits
   return { unavailable: await probe(loop, fleet), heldOff: new Map(), projections: all, ended: new Set(ended.flat()) };
 }
 
-/** Only providers that would be used are asked, as in a pass. */
+/** Only providers that would be used are asked, as in a pass; an agent's is away when none of its fallback can stand in. */
 async function probe(loop: Loop, fleet: Fleet): Promise<ReadonlyMap<string, string>> {
-  const names = new Set(decideClaims(snapshot(loop, fleet), situationOf(loop, fleet)).map(({ agent }) => agent.provider));
   const away = new Map<string, string>();
-  for (const name of names) {
-    const provider = loop.shop.providers.get(name);
-    const probed = provider === undefined ? { unavailable: `there is no provider ${name}.`, hint: 'Define it under `providers:` in cambium.yaml.' } : await provider.probe();
-    if ('unavailable' in probed) away.set(name, `${probed.unavailable} ${probed.hint}`);
+  for (const { agent, task } of decideClaims(snapshot(loop, fleet), situationOf(loop, fleet))) {
+    const chosen = await chooseProviderFor(loop.shop, { agent: agent.id, task: task.task }).catch((error: unknown) => {
+      if (error instanceof CambiumError && error.code === 'bad-config') return { unavailable: `${error.message} ${error.hint ?? ''}` };
+      throw error;
+    });
+    if ('unavailable' in chosen) away.set(agent.provider, chosen.unavailable);
   }
   return away;
 }

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { git, gitText, tryGit } from '../adapters/git/run.ts';
 import { makeFolder } from '../adapters/system/files.ts';
 import { CambiumError } from '../errors.ts';
+import { HOOK_FILES, isFramework } from './agentHooks.ts';
 import { initBeside } from './initBeside.ts';
 import type { Initialized } from './initBeside.ts';
 import { workspaceFiles } from './workspaceFiles.ts';
@@ -23,7 +24,10 @@ export async function initWorkspace(dir: string | undefined, { branch: asked }: 
   if (asked !== undefined && asked !== current) return initBeside(top, asked, current);
   if (current === null) throw new CambiumError('usage', 'HEAD is detached: there is no branch to put the workspace on.', { hint: 'Run `git switch <branch>` first.' });
   await requireNothingStaged(top);
-  const created = await writeWorkspace(top, workspaceFiles(current));
+  const files = new Map(workspaceFiles(current));
+  // Who develops the framework with an agent CLI is no agent of the fleet that lives there.
+  if (await isFramework(top)) files.delete(HOOK_FILES.claude);
+  const created = await writeWorkspace(top, files);
   return { root: top, branch: current, created, beside: null };
 }
 

@@ -6,18 +6,26 @@ import { createProjectDesk } from '../act/project/site.ts';
 import { endRun } from '../act/run/end.ts';
 import type { Workshop } from '../act/run/workshop.ts';
 import { createProviders } from '../adapters/providers/registry.ts';
+import { createSystemMachine } from '../adapters/system/machine.ts';
 import { openDecisionLog } from '../adapters/system/decisionLog.ts';
+import { shippedFile } from '../adapters/system/version.ts';
+import { builtPrograms } from '../adapters/system/programs.ts';
 import { CambiumError, isHubAway } from '../errors.ts';
 import type { FleetConfig } from '../model/config.ts';
+import { limitDeeds, openParks } from '../cycle/limits.ts';
 import { createDecisions } from '../cycle/decisions.ts';
 import type { Loop } from '../cycle/loop.ts';
 import { freshState } from '../cycle/state.ts';
+import type { Focus } from '../cycle/state.ts';
 import { nodeRef } from '../model/layout.ts';
+import type { Answer } from '../model/answer.ts';
 import type { Run } from '../model/run.ts';
 import type { HubView } from '../observe/hubMirror.ts';
+import { createTalkReader } from '../observe/talk.ts';
 import { fenceDeadlineMs } from '../model/lease.ts';
 import { agentNamed, agentsOf } from '../orient/agents.ts';
 import type { DecisionLog } from '../ports/decisionLog.ts';
+import type { Machine } from '../ports/machine.ts';
 import type { Provider } from '../ports/provider.ts';
 import type { Clone } from './clone.ts';
 import type { Lives } from './lives.ts';
@@ -28,6 +36,10 @@ export interface LoopOptions {
   readonly lives: Lives;
   readonly agents: readonly string[] | null;
   readonly say: Workshop['say'];
+  /** Only this is begun. */
+  readonly focus?: Focus;
+  /** What tells how much room there is; this machine when unsaid. */
+  readonly machine?: Machine;
   /** Where decisions go on record; the clone's own log when unsaid. */
   readonly log?: DecisionLog;
 }
@@ -38,6 +50,7 @@ export async function openLoop({ clone, node, lives, agents, log, ...options }: 
   const fleet = await clone.fleets.read(view);
   const state = freshState(fleet.config.timings.fetchMs);
   state.fleet = fleet;
+  state.focus = options.focus ?? null;
   const tip = view.refs.get(nodeRef(node.identity.node)) ?? null;
   await requireOwnName(clone, node, lives, tip);
   const config = (): FleetConfig => (state.fleet ?? fleet).config;
@@ -48,6 +61,7 @@ export async function openLoop({ clone, node, lives, agents, log, ...options }: 
     decisions.hear(event, { agent: run?.agent, epoch: run?.epoch, ...fields });
     options.say(event, fields);
   };
+  state.limits.parks = await openParks(node, fleet);
   const shop: Workshop = {
     node, reader: clone.reader, worktrees: clone.worktrees, say, config,
     get providers() {
@@ -55,6 +69,11 @@ export async function openLoop({ clone, node, lives, agents, log, ...options }: 
     },
     projects: createProjectDesk({ node, projects: () => clone.projects, config }),
     scratch: (spawn) => join(clone.workDir, 'spawns', spawn),
+    home: (agent) => join(clone.stateDir, 'homes', agent),
+    shipped: shippedFile,
+    hook: [process.execPath, builtPrograms().hook],
+    machine: options.machine ?? createSystemMachine(clone.workDir),
+    ...limitDeeds({ node, config, say, fleet: () => state.fleet ?? fleet }, state),
     fleet: () => state.fleet ?? fleet,
     agent: (id) => agentNamed(config(), id),
     fenceAtMs: (run) => fenceDeadlineMs(state.renewed.get(`${run.task}.${run.epoch}`) ?? 0, run.ttlMs),
@@ -65,8 +84,13 @@ export async function openLoop({ clone, node, lives, agents, log, ...options }: 
     const isAlive = run.incarnation === node.identity.incarnation || run.phase === 'ending' || run.phase === 'fenced';
     state.runs.set(run.task, isAlive ? run : await endRun(shop, run, { kind: 'release', reason: 'the node was restarted' }));
   }
+  for (const key of await clone.local.list('answers/')) {
+    const answer = (await clone.local.read(key)) as Answer;
+    // After a reboot nothing of it runs any more; what was asked is asked again.
+    state.answers.set(answer.key, answer.incarnation === node.identity.incarnation ? answer : { ...answer, phase: 'fenced' });
+  }
   return {
-    shop, fleets: clone.fleets, checkout: await clone.checkout(), heart: await createHeart(node, clone.reader, tip), state, decisions,
+    shop, talk: createTalkReader(clone.store), fleets: clone.fleets, checkout: await clone.checkout(), heart: await createHeart(node, clone.reader, tip), state, decisions,
     pastIncarnations: lives.past, agents: () => agentsOf(config(), node.identity.node, agents),
   };
 }

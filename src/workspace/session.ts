@@ -40,6 +40,8 @@ export interface SessionOptions {
   readonly node?: string | undefined;
   /** Reading commands answer from what is known when the hub is away; others need it. */
   readonly needsHub: boolean;
+  /** What this clone knows is enough: the hub is asked only where nothing is known yet. */
+  readonly asKnown?: boolean;
   readonly agent?: string | undefined;
   readonly note?: (text: string) => void;
 }
@@ -63,7 +65,7 @@ function leaveWorktree({ root, workDir }: Clone): void {
 /** One question or one deed on an open clone: the hub is asked first, and a running daemon is told afterwards. */
 export async function inSession<T>(clone: Clone, options: SessionOptions, body: (session: Session) => Promise<T>): Promise<T> {
   const node = await nodeOf(clone, nodeName(clone.place, options.node), clone.clock.ulid());
-  const stale = await refresh(clone, options.needsHub);
+  const stale = options.asKnown === true && clone.mirror.known().main !== null ? null : await refresh(clone, options.needsHub);
   if (options.needsHub) await settleAll(node, clone.reader, 5_000);
   const view = clone.mirror.known();
   if (view.main === null) throw new CambiumError('hub-not-joined', `The hub has no branch ${clone.branch}.`, { hint: 'Run `cambium join <url>` in a workspace to set it up.' });

@@ -1,8 +1,13 @@
 /** What a new workspace holds. Existing files are never touched. */
 import { packageFile } from '../adapters/system/version.ts';
+import { constitutionPath } from '../model/layout.ts';
+import { HOOK_FILES, hookFile } from './agentHooks.ts';
 
 /** Files of the package that a workspace gets as they are, at the same paths. The schemas are found by editors without a network. */
 const SHIPPED = ['templates/WORKER_CLAUDE.md', 'templates/COORDINATOR_CLAUDE.md', 'templates/schemas/cambium.schema.json', 'templates/schemas/instruction.schema.json'] as const;
+
+/** What agents may be given by `constitution:` in cambium.yaml, as a point of view of their own. */
+export const CONSTITUTIONS = ['implementer', 'architect', 'reviewer', 'skeptic', 'grounder', 'steward', 'coordinator'] as const;
 
 /** What agents read on waking. Those at the package's own top are for who develops cambium. */
 const FIRST_PAGES = ['AGENTS.md', 'CLAUDE.md'] as const;
@@ -14,10 +19,12 @@ export function workspaceFiles(branch: string, template = packageFile('templates
     ...FIRST_PAGES.map((path): [string, string] => [path, packageFile(`templates/${path}`)]),
     ['tasks/README.md', TASKS],
     ['templates/task.md', template],
-    ...SHIPPED.map((path): [string, string] => [path, packageFile(path)]),
+    ...[...SHIPPED, ...CONSTITUTIONS.map(constitutionPath)].map((path): [string, string] => [path, packageFile(path)]),
     ['self-model.md', SELF],
     ['agents/README.md', AGENTS],
     ['memory/README.md', MEMORY],
+    ['hooks/README.md', HOOKS],
+    [HOOK_FILES.claude, hookFile('claude')],
   ]);
 }
 
@@ -33,8 +40,9 @@ agents:
 defaults: { provider: runbook, max_attempts: 3, timeout_minutes: 10 }
 
 # \`runbook\` runs the \`sh\` blocks of an instruction file, in order: no key, no network, no agent.
-# For an agent CLI, define it here and give it to an agent above (provider: mycli). The prompt comes on standard
-# input and as {prompt_file}; the agent writes its report to {result_file}.
+# An agent CLI that is installed and logged in needs no more than its name above: claude, codex, gemini or opencode
+# (provider: claude, fallback: [codex]). Any other program by its command: the prompt comes on standard input and as
+# {prompt_file}; the agent writes its report to {result_file}.
 # providers:
 #   mycli: { command: [mycli, run, --prompt-file, "{prompt_file}"] }
 `;
@@ -85,4 +93,13 @@ const MEMORY = `# Memory
   (\`2026-11-21-flaky-login-test.md\`), and change none; a person may tidy up.
 
 What belongs to one task goes into its report, and what belongs to the code into the code's own docs.
+`;
+
+const HOOKS = `# Hooks
+
+Executables that react to what happens in the fleet: \`on-task-done\`, \`on-task-failed\`, \`on-task-input\`, \`on-review\`,
+\`on-message\`, \`on-human\` and others, with any ending or none. Each is run with the event as JSON on standard input.
+
+They run only as they stand on the fleet's branch, and only on machines whose owner has said so there:
+\`git config cambium.hooks true\`.
 `;

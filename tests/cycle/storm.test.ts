@@ -24,7 +24,7 @@ const maria = { name: 'Maria', email: 'maria@example.org', seconds: 1_795_219_20
 async function storm(seed: number): Promise<MemoryFleet> {
   const chance = chanceOf(seed);
   const fleet = await createMemoryFleet({
-    seed, nodes: NODES, config: 'archive: { after_days: 0, ended_max: 0 }\n', files: { ...Object.fromEntries(TASKS.map((id) => [`tasks/${id}.md`, task()])), 'tasks/b.md': task({ depends_on: '[a]' }) },
+    seed, nodes: NODES, config: 'archive: { after_days: 0, ended_max: 0 }\nlimits: { same_failures: 100 }\n', files: { ...Object.fromEntries(TASKS.map((id) => [`tasks/${id}.md`, task()])), 'tasks/b.md': task({ depends_on: '[a]' }) },
     work: ({ task: id, epoch }) => ({ afterMs: chance([[3, 0], [3, 4_000], [1, 30_000]]), exit: chance([[6, 0], [1, 1]]), files: { [`${id}.txt`]: `epoch ${epoch}\n` } }),
   });
   const nodes = Object.keys(NODES).map((name) => fleet.node(name));

@@ -39,6 +39,12 @@ describe('claims', () => {
     expect(claims(snapshotOf(narrow, { self: { agents }, runs: [runOf('x', { agent: 'ann' })] }))).toHaveLength(1);
   });
 
+  test('leave room to who has something to do: agents without a fitting task take none of it', () => {
+    const assigned = fleetOf({ tasks: [taskOf('a', { assignedTo: 'cid' })] });
+    const narrow = { ...assigned, config: { ...DEFAULT_CONFIG, limits: { ...DEFAULT_CONFIG.limits, agentsPerNode: 1 } } };
+    expect(claims(snapshotOf(narrow, { self: { agents } }))).toEqual(['cid a']);
+  });
+
   test('leave out a task of which this node still has a run', () => {
     const one = fleetOf({ tasks: [taskOf('a')] });
     expect(claims(snapshotOf(one, { self: { agents }, runs: [runOf('a', { agent: 'ann', phase: 'fenced' })] }))).toEqual([]);

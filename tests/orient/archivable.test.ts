@@ -15,7 +15,7 @@ function ended(ages: Readonly<Record<string, number>>, more: FleetParts = {}, en
   const tasks = [...Object.keys(ages).map((id) => taskOf(id)), ...(more.tasks ?? [])];
   return fleetOf({
     ...more, tasks, results: Object.entries(ages).map(([id, days]) => resultOf(id, 'done', { ended: daysAgo(days) })), chains: [...Object.keys(ages).map((id) => chainOf(id, 'done')), ...(more.chains ?? [])],
-    more: { config: { ...DEFAULT_CONFIG, archive: { afterDays: 7, endedMax } }, ...more.more },
+    more: { config: { ...DEFAULT_CONFIG, archive: { afterDays: 7, endedMax, spawnDays: 14 } }, ...more.more },
   });
 }
 

@@ -11,7 +11,7 @@ import { NOW, agentOf, beatOf, chainOf, fleetOf, resultOf, taskOf } from '../sup
 import type { FleetParts } from '../support/situations.ts';
 
 const NOW_S = Date.parse(NOW) / 1000;
-const agent = (more: Partial<AgentConfig> = {}): AgentConfig => ({ role: 'worker', node: '*', provider: 'runbook', model: null, fallback: [], capabilities: [], constitution: null, sandbox: 'auto', handle: null, ...more });
+const agent = (more: Partial<AgentConfig> = {}): AgentConfig => ({ role: 'worker', node: '*', provider: 'runbook', model: null, fallback: [], capabilities: [], constitution: null, sandbox: 'auto', handle: null, stop: 'remind', ...more });
 const config = (agents: Readonly<Record<string, AgentConfig>> = { ann: agent() }, more: Partial<FleetConfig> = {}): FleetConfig => ({ ...DEFAULT_CONFIG, agents, ...more });
 
 interface Setting extends FleetParts {

@@ -87,7 +87,7 @@ describe('a win is given back', () => {
 describe('agents of a node', () => {
   const config = { ...DEFAULT_CONFIG, agents: { ann: agentConfig('vm-a'), bob: agentConfig('vm-b'), any: agentConfig('*') } };
   function agentConfig(node: string) {
-    return { role: 'worker', node, provider: 'claude', model: null, fallback: [], capabilities: [], constitution: null, sandbox: 'auto', handle: null } as const;
+    return { role: 'worker', node, provider: 'claude', model: null, fallback: [], capabilities: [], constitution: null, sandbox: 'auto', handle: null, stop: 'remind' as const } as const;
   }
 
   test('are those that cambium.yaml gives to it, and to any node', () => {

@@ -7,6 +7,8 @@ import type { MemoryHub, PushFault } from '../../src/adapters/memory/hub.ts';
 import { createManualClock } from '../../src/adapters/memory/clock.ts';
 import { createMemoryDecisionLog } from '../../src/adapters/memory/decisionLog.ts';
 import type { ManualClock } from '../../src/adapters/memory/clock.ts';
+import { createMemoryMachine } from '../../src/adapters/memory/machine.ts';
+import type { MemoryMachineRoom } from '../../src/adapters/memory/machine.ts';
 import { createMemoryLocal } from '../../src/adapters/memory/local.ts';
 import { createMemoryStore } from '../../src/adapters/memory/store.ts';
 import type { MemoryStore } from '../../src/adapters/memory/store.ts';
@@ -69,6 +71,8 @@ export interface Seat {
 
 export interface MemoryNode extends Seat {
   readonly machine: Machine;
+  /** What its machine has left. */
+  readonly room: MemoryMachineRoom;
   readonly records: Map<string, string>;
   readonly loop: Loop;
   /** What the node said for the log. */
@@ -106,6 +110,8 @@ export interface MemoryFleetOptions {
   /** Agents by node. */
   readonly nodes: Readonly<Record<string, readonly string[]>>;
   readonly files?: Readonly<Record<string, string>>;
+  /** More keys of each agent, as `fallback: [codex]`. */
+  readonly agent?: string;
   /** More lines of cambium.yaml. */
   readonly config?: string;
   readonly provider?: 'runbook' | 'claude';
@@ -172,8 +178,11 @@ async function drive<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
 
 const PERSON: Signature = { name: 'Maria', email: 'maria@example.org', seconds: 1_795_219_200, zone: '+0000' };
 
-function configText({ nodes, config = '', provider = 'runbook' }: MemoryFleetOptions): string {
-  const agents = Object.entries(nodes).flatMap(([node, ids]) => ids.map((id) => `  ${id}: { role: worker, node: ${node}, provider: ${provider} }`));
+function configText({ nodes, config = '', provider = 'runbook', agent = '' }: MemoryFleetOptions): string {
+  const all = [...new Set(Object.values(nodes).flat())];
+  // An agent of several nodes is whichever node's is first.
+  const nodeOf = (id: string): string => { const those = Object.keys(nodes).filter((node) => nodes[node]?.includes(id)); return those.length > 1 ? '"*"' : (those[0] ?? ''); };
+  const agents = all.map((id) => `  ${id}: { role: worker, node: ${nodeOf(id)}, provider: ${provider}${agent === '' ? '' : `, ${agent}`} }`);
   return `schema: cambium.fleet/1\ntimings: { ttl: 60s, heartbeat: 20s, fetch: 2s, grace: 5s }\ndefaults: { provider: ${provider}, max_attempts: 3, timeout_minutes: 60 }\nagents:\n${agents.join('\n')}\n${config}`;
 }
 
@@ -230,7 +239,7 @@ async function openSeat(world: World, name: string, machine?: Machine, kept: { r
   const node: Node = { identity, store, hub, mirror, clock, local, supervisor: used.supervisor, version: '0.2.0', config: fleets.config };
   const seat: Seat & { readonly clone: Clone } = {
     name, store, reader, fleets, node, fault: () => 'ok', afterPush: undefined, order: (updates) => updates, tear: null, dead: false, pushes: [],
-    clone: { mirror, fleets, reader, local, worktrees: used.worktrees, workDir: '/work', store, hub, clock, supervisor: used.supervisor, branch: 'main', version: '0.2.0', config: fleets.config } as unknown as Clone,
+    clone: { mirror, fleets, reader, local, worktrees: used.worktrees, workDir: '/work', stateDir: '/state', store, hub, clock, supervisor: used.supervisor, branch: 'main', version: '0.2.0', config: fleets.config } as unknown as Clone,
     look: async () => fleets.read(await mirror.refresh()),
     publish: (members, more) => world.drive(publish(node, members, more)),
   };
@@ -288,6 +297,7 @@ async function openNode(world: World, name: string, options: MemoryFleetOptions)
   const kept = { store: createMemoryStore(), records: new Map<string, string>() };
   const machine = createMachine({ clock: world.clock, store: kept.store, work: options.work ?? (() => ({})), verify: options.verify ?? (() => 0) });
   const said: MemoryNode['said'] = [];
+  const room = createMemoryMachine();
   const decided: DecisionRecord[] = [];
   const agents = [...(options.nodes[name] ?? [])];
 
@@ -298,7 +308,7 @@ async function openNode(world: World, name: string, options: MemoryFleetOptions)
     const node: Node = { ...seat.node, identity: { ...seat.node.identity, incarnation: lives.incarnation } };
     const projects = memoryProjects(kept.store, machine.worktrees, (project, store) => guard(world, () => seat, (options.projects ?? {})[project]!.connect(store)));
     const clone = { ...seat.clone, projects, checkout: async () => options.checkouts?.[name] ?? ABSENT };
-    const loop = await world.drive(openLoop({ clone, node, lives, agents, log: createMemoryDecisionLog(decided), say: (event, fields = {}) => void said.push({ event, fields }) }));
+    const loop = await world.drive(openLoop({ clone, node, lives, agents, machine: room, log: createMemoryDecisionLog(decided), say: (event, fields = {}) => void said.push({ event, fields }) }));
     Object.defineProperty(loop.shop, 'providers', { value: machine.providers });
     let end: () => void = () => undefined;
     const gone = new Promise<never>((_resolve, reject) => {
@@ -316,7 +326,7 @@ async function openNode(world: World, name: string, options: MemoryFleetOptions)
   let life = await live();
   const passed = (more: Partial<PassOptions> = {}): Promise<PassReport> => world.drive(Promise.race([pass(life.loop, { fullScan: true, ...more }), life.gone]));
   const node: Partial<MemoryNode> = {
-    machine, records: kept.records, said, decided, kill,
+    machine, room, records: kept.records, said, decided, kill,
     pass: passed,
     async rest(max = 20) {
       for (let passes = 1; ; passes++) {

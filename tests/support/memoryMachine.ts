@@ -6,7 +6,8 @@ import type { ManualClock } from '../../src/adapters/memory/clock.ts';
 import type { MemoryStore } from '../../src/adapters/memory/store.ts';
 import type { TreeEdit } from '../../src/model/git.ts';
 import type { Oid } from '../../src/model/ids.ts';
-import type { Criterion } from '../../src/model/task.ts';
+import type { SpawnEvent } from '../../src/model/spawnEvent.ts';
+import type { Criterion, Usage } from '../../src/model/task.ts';
 import type { Limits, ProcessIdentity, SpawnStatus, Supervisor } from '../../src/ports/process.ts';
 import type { FailureKind, Provider, SpawnEnd, SpawnSpec } from '../../src/ports/provider.ts';
 import type { Worktrees } from '../../src/ports/worktrees.ts';
@@ -19,7 +20,11 @@ export interface Job {
   readonly agent: string;
   readonly node: string;
   readonly feedback: string | null;
-  /** The instruction as it was told. */
+  readonly provider: string;
+  /** What it was told that it may cost. */
+  readonly budgetUsd: number | null;
+  readonly spawn: string;
+  /** The instruction as it was told; the whole prompt of an agent that answers messages, whose task is empty. */
   readonly text: string;
 }
 
@@ -33,6 +38,12 @@ export interface Work {
   readonly failure?: FailureKind;
   readonly retryable?: boolean;
   readonly criteria?: readonly Criterion[];
+  /** UTC ISO time that a failure names. */
+  readonly resetAt?: string;
+  readonly usage?: Usage;
+  readonly costUsd?: number;
+  /** What it says of its cost while it runs: totals so far, at virtual milliseconds after its start. */
+  readonly spends?: readonly { readonly atMs: number; readonly usd: number | null; readonly tokens: number }[];
 }
 
 export interface MachineOptions {
@@ -51,6 +62,8 @@ export interface Machine {
   readonly started: readonly Job[];
   /** Agents that run at this moment of virtual time, as `task.epoch`. */
   running(): readonly string[];
+  /** Spawns of agents that run at this moment of virtual time. */
+  runningSpawns(): readonly string[];
   /** Writes files into a worktree, as an agent that is still at work does. */
   write(worktree: string, files: Readonly<Record<string, string | null>>): Promise<void>;
   /** Kills the supervisor of a task's agent: it leaves no record. */
@@ -69,6 +82,8 @@ interface Spawn {
   stopped: { readonly atMs: number; readonly reason: 'fenced' | 'asked' } | null;
   lost: boolean;
   end: SpawnEnd | null;
+  frozenSinceMs: number | null;
+  frozenMs: number;
 }
 
 const ROOT = '/worktrees';
@@ -80,8 +95,11 @@ export function createMachine({ clock, store, work, verify }: MachineOptions): M
   let pid = 100;
 
   const identity = (): ProcessIdentity => ({ boot_id: 'boot-1', namespace: 'host', pid, start: pid });
-  const naturalMs = ({ startedMs, work: { afterMs = 0 } }: Spawn): number => startedMs + afterMs;
-  const endMs = (spawn: Spawn): number => Math.min(naturalMs(spawn), spawn.deadlineMs, spawn.stopped?.atMs ?? Infinity, spawn.startedMs + (spawn.limits.timeoutMs || Infinity));
+  const stoodMs = ({ frozenMs, frozenSinceMs }: Spawn): number => frozenMs + (frozenSinceMs === null ? 0 : clock.bootMs() - frozenSinceMs);
+  const naturalMs = (spawn: Spawn): number => (spawn.frozenSinceMs === null ? spawn.startedMs + (spawn.work.afterMs ?? 0) + spawn.frozenMs : Infinity);
+  const endMs = (spawn: Spawn): number => Math.min(naturalMs(spawn), spawn.deadlineMs, spawn.stopped?.atMs ?? Infinity, spawn.startedMs + stoodMs(spawn) + (spawn.limits.timeoutMs || Infinity));
+
+  const running = (): readonly Job[] => [...spawns.values()].filter((spawn) => !spawn.lost && spawn.end === null && clock.bootMs() < endMs(spawn)).flatMap(({ job }) => job ?? []);
 
   async function endOf(spawn: Spawn): Promise<SpawnEnd> {
     if (spawn.end !== null) return spawn.end;
@@ -105,8 +123,9 @@ export function createMachine({ clock, store, work, verify }: MachineOptions): M
     started,
     worktrees: trees,
     write: trees.write,
-    providers: new Map([['runbook', providerOf('runbook', false)], ['claude', providerOf('claude', true)]]),
-    running: () => [...spawns.values()].filter((spawn) => spawn.job !== null && !spawn.lost && spawn.end === null && clock.bootMs() < endMs(spawn)).map(({ job }) => `${job?.task}.${job?.epoch}`),
+    providers: new Map([['runbook', providerOf('runbook', false)], ['claude', providerOf('claude', true)], ['codex', providerOf('codex', true)], ['gemini', providerOf('gemini', true)]]),
+    running: () => running().map(({ task, epoch }) => `${task}.${epoch}`),
+    runningSpawns: () => running().map(({ spawn }) => spawn),
     loseSpawn(task) {
       for (const spawn of spawns.values()) if (spawn.job?.task === task && spawn.end === null) spawn.lost = true;
     },
@@ -119,7 +138,7 @@ export function createMachine({ clock, store, work, verify }: MachineOptions): M
         const job = text === undefined ? null : (JSON.parse(text) as Job);
         if (job !== null) started.push(job);
         const folder = spec.cwd.slice(ROOT.length + 1);
-        spawns.set(scratch, { job, work: job === null ? {} : work(job), folder, startedMs: clock.bootMs(), limits, deadlineMs: limits.deadlineBootMs, stopped: null, lost: false, end: null });
+        spawns.set(scratch, { job, work: job === null ? {} : work(job), folder, startedMs: clock.bootMs(), limits, deadlineMs: limits.deadlineBootMs, stopped: null, lost: false, end: null, frozenSinceMs: null, frozenMs: 0 });
       },
       status,
       async setDeadline(scratch, deadlineBootMs) {
@@ -133,26 +152,49 @@ export function createMachine({ clock, store, work, verify }: MachineOptions): M
         spawn.stopped = { atMs: clock.bootMs(), reason };
         await endOf(spawn);
       },
+      async freeze(scratch, frozen) {
+        const spawn = spawns.get(scratch);
+        if (spawn === undefined || frozen === (spawn.frozenSinceMs !== null) || (frozen && clock.bootMs() >= endMs(spawn))) return;
+        if (!frozen) spawn.frozenMs = stoodMs(spawn);
+        spawn.frozenSinceMs = frozen ? clock.bootMs() : null;
+      },
+      async readLog(scratch, from) {
+        const spawn = spawns.get(scratch);
+        if (spawn === undefined) return { text: '', next: from };
+        const ranMs = clock.bootMs() - spawn.startedMs - stoodMs(spawn);
+        const said = (spawn.work.spends ?? []).filter(({ atMs }) => atMs <= ranMs).slice(from);
+        return { text: said.map(({ usd, tokens }) => `${JSON.stringify({ usd, tokens })}\n`).join(''), next: from + said.length };
+      },
       readFile: async (scratch, name) => (name === 'work.json' ? JSON.stringify(spawns.get(scratch)?.work ?? {}) : null),
       onChange: () => undefined,
     },
   };
 }
 
+/** What a prompt quotes as feedback. */
+function feedbackIn(prompt: string): string | null {
+  return /^<<<([0-9a-f]{16}) feedback\n([\s\S]*?)\n>>>\1$/m.exec(prompt)?.[2] ?? null;
+}
+
+function spendIn(line: string): readonly SpawnEvent[] {
+  const { usd, tokens } = JSON.parse(line) as { readonly usd: number | null; readonly tokens: number };
+  return [{ kind: 'usage', usage: { input: tokens, cached: 0, output: 0 }, costUsd: usd, cumulative: false }];
+}
+
 function providerOf(name: string, conversational: boolean): Provider {
   return {
-    name, conversational,
+    name, conversational, family: name, resumes: 'never', model: (asked) => asked, reader: () => spendIn,
     probe: async () => ({ version: '1.0' }),
-    prepare: ({ task, epoch, attempt, agent, node, feedback, worktree, instruction }): SpawnSpec => {
-      const job: Job = { task: task.id, epoch, attempt, agent, node, feedback: feedback ?? null, text: instruction };
+    prepare: ({ spawn, task, epoch, attempt, agent, node, prompt, worktree, instruction, budgetUsd }): SpawnSpec => {
+      const job: Job = { task: task?.id ?? '', epoch, attempt, agent, node, feedback: feedbackIn(prompt), provider: name, budgetUsd, spawn, text: task === null ? prompt : instruction };
       return { argv: ['agent'], cwd: worktree, env: {}, stdin: instruction, files: { 'job.json': JSON.stringify(job) } };
     },
     async interpret(_request, end, readFile) {
       const work = JSON.parse((await readFile('work.json')) ?? '{}') as Work;
       const ok = end.exit === 0 && work.failure === undefined;
       return {
-        ok, failure: ok ? null : (work.failure ?? 'crashed'), report: work.report ?? 'It was done.', criteria: work.criteria ?? [], usage: null, costUsd: null, session: null,
-        retryable: work.retryable ?? true,
+        ok, failure: ok ? null : (work.failure ?? 'crashed'), report: work.report ?? 'It was done.', criteria: work.criteria ?? [], usage: work.usage ?? null, costUsd: work.costUsd ?? null, session: null,
+        retryable: work.retryable ?? true, resetAt: work.resetAt ?? null, warnings: [], question: null,
       };
     },
   };

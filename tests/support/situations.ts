@@ -2,6 +2,8 @@
 import type { Chain, ClaimKind, ClaimRecord } from '../../src/model/claim.ts';
 import type { Fleet, FleetNode, LocalAgent, Snapshot } from '../../src/model/snapshot.ts';
 import type { NodeHeartbeat } from '../../src/model/node.ts';
+import { UNLIMITED } from '../../src/model/limits.ts';
+import { NO_STOP } from '../../src/model/stop.ts';
 import type { Run } from '../../src/model/run.ts';
 import type { Outcome, Task, TaskResult } from '../../src/model/task.ts';
 import { DEFAULT_CONFIG } from '../../src/observe/fleetConfig.ts';
@@ -47,7 +49,7 @@ export interface FleetParts {
 export function fleetOf({ tasks = [], results = [], chains = [], more = {} }: FleetParts): Fleet {
   return {
     main: { commit: 'main', tree: 'tree' }, config: DEFAULT_CONFIG, tasks: new Map(tasks.map((task) => [task.id, task])), results: new Map(results.map((result) => [result.task, result])),
-    projections: new Map(), strays: [], quarantine: [], chains: new Map(chains.map((chain) => [chain.record.task, chain])), nodes: new Map(), unlanded: new Set(), unreadable: new Set(), archived: new Map(), reopened: new Set(), missingContext: new Map(), since: new Map(), ...more,
+    projections: new Map(), strays: [], quarantine: [], chains: new Map(chains.map((chain) => [chain.record.task, chain])), nodes: new Map(), unlanded: new Set(), unreadable: new Set(), archived: new Map(), reopened: new Set(), missingContext: new Map(), since: new Map(), stop: NO_STOP, parks: [], ledger: [], ...more,
   } as Fleet;
 }
 
@@ -58,7 +60,7 @@ export function runOf(task: string, more: Partial<Run> = {}): Run {
 export function snapshotOf(fleet: Fleet, more: Partial<Omit<Snapshot, 'self'>> & { readonly self?: Partial<Snapshot['self']> } = {}): Snapshot {
   const { self, ...rest } = more;
   return {
-    bootMs: 1_000_000, now: NOW, fleet, leases: new Map(), runs: [], unlandedBefore: new Set(), openEndsBefore: new Set(), deletedBefore: new Set(), fetchPeriodMs: 2_000,
-    self: { node: 'vm-me', incarnation: 'life-me', pastIncarnations: ['life-old'], agents: [agentOf('ann')], claiming: true, ...self }, ...rest,
+    bootMs: 1_000_000, now: NOW, fleet, leases: new Map(), runs: [], unlandedBefore: new Set(), openEndsBefore: new Set(), deletedBefore: new Set(), fetchPeriodMs: 2_000, limits: { ...UNLIMITED, config: fleet.config, stop: fleet.stop },
+    self: { node: 'vm-me', incarnation: 'life-me', pastIncarnations: ['life-old'], agents: [agentOf('ann')], claiming: true, asked: new Map(), ...self }, ...rest,
   } as Snapshot;
 }

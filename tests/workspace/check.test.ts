@@ -142,12 +142,17 @@ describe('a task that nobody may take', () => {
 });
 
 test('cambium.yaml is held against itself', async () => {
-  put({ 'cambium.yaml': 'schema: cambium.fleet/1\ndefaults: { provider: claud }\nagents:\n  a1: {}\n  a2: { provider: codex, role: tester, fallback: [runbook, gemini] }\n', 'agents/a3.md': 'I am not in cambium.yaml.\n' });
+  put({ 'cambium.yaml': 'schema: cambium.fleet/1\ndefaults: { provider: claud }\nagents:\n  a1: {}\n  a2: { provider: codxx, role: tester, fallback: [runbook, gemni] }\n', 'agents/a3.md': 'I am not in cambium.yaml.\n' });
   const { errors, warnings } = await check();
   expect([...errors, ...warnings].map(({ path, line, column, level, code }) => `${path}:${line}:${column} ${level} ${code}`)).toEqual([
     'cambium.yaml:2:13 error unknown-provider', 'cambium.yaml:5:9 error unknown-provider',
     'agents/a3.md:1:1 warning unknown-agent', 'cambium.yaml:5:26 warning unknown-role', 'cambium.yaml:5:60 warning unknown-provider',
   ]);
+});
+
+test('a constitution that is neither in the workspace nor comes with cambium is told', async () => {
+  put({ 'cambium.yaml': 'schema: cambium.fleet/1\nagents:\n  a1: { constitution: grounder }\n  a2: { constitution: ours }\n  a3: { constitution: theirs }\n  a4: { constitution: ../../secret }\n', 'templates/constitutions/ours.md': '# Ours\n', 'secret.md': 'x' });
+  expect((await check()).warnings.map(({ line, column, code }) => `${line}:${column} ${code}`)).toEqual(['5:9 unknown-constitution', '6:9 unknown-constitution']);
 });
 
 describe('which files are read', () => {

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { scopeBreaches } from '../../src/act/run/scope.ts';
+import { scopeBreaches } from '../../src/orient/scope.ts';
 import { exitStatus } from '../../src/errors.ts';
 import type { ErrorCode } from '../../src/errors.ts';
 import { checkFiles } from '../../src/observe/check.ts';

@@ -4,11 +4,14 @@ import type { Oid } from '../../model/ids.ts';
 import { WORKSPACE } from '../../model/layout.ts';
 import type { Task } from '../../model/task.ts';
 import type { Store } from '../../ports/store.ts';
+import { readable } from '../prompt/readable.ts';
 
 export interface ContextFile {
   readonly path: string;
   readonly blob: Oid;
   readonly text: string;
+  /** Why the text is not what the file holds: too large, or no text; unsaid where it is. */
+  readonly note?: string;
 }
 
 export interface TaskTexts {
@@ -43,5 +46,5 @@ async function readContext({ store, commit }: Source, path: string): Promise<Con
   const inside = path.startsWith(WORKSPACE) ? path.slice(WORKSPACE.length) : path;
   const entry = await entryAt(store, await treeOf(store, commit), inside);
   if (entry === null || (entry.mode !== '100644' && entry.mode !== '100755')) return null;
-  return { path, blob: entry.oid, text: Buffer.from(await store.readBlob(entry.oid)).toString('utf8') };
+  return { path, blob: entry.oid, ...(await readable(store, entry.oid)) };
 }

@@ -1,10 +1,13 @@
 /** Ends of a run that are not a landing as done: another attempt, failed, a person's answer, a release, or fenced. */
 import { isPinnedRun } from './pin.ts';
-import type { Ending, Run, SpawnRecord } from '../../model/run.ts';
+import type { Ending, Run } from '../../model/run.ts';
+import type { SpawnRecord } from '../../model/spawn.ts';
 import { releaseMember } from '../claim.ts';
 import type { Member } from '../publish.ts';
 import { landMember } from '../land.ts';
 import { landingOf } from './landing.ts';
+import { keepRecords } from './ledger.ts';
+import { keptSession } from './resumption.ts';
 import { clearWork, pushStale, pushWip } from './salvage.ts';
 import { forgetRun, saveRun } from './workshop.ts';
 import type { Workshop } from './workshop.ts';
@@ -43,7 +46,7 @@ export async function endingMember(shop: Workshop, run: Run): Promise<Member<unk
   const reason = ending.kind === 'input' ? ending.question : ending.reason;
   return releaseMember(node, reader, {
     task: run.task, tip: run.claim, reason,
-    ...(ending.kind === 'input' ? { kind: 'input' } : {}), ...(ending.kind === 'release' && ending.feedback === true ? { feedback: true } : {}),
+    ...(ending.kind === 'input' ? { kind: 'input', session: keptSession(shop, run) } : {}), ...(ending.kind === 'release' && ending.feedback === true ? { feedback: true } : {}),
     ...(ending.kind === 'retry' ? { spent: true, notBefore: new Date(node.clock.now().getTime() + ending.backoffMs).toISOString() } : {}),
   });
 }
@@ -55,6 +58,7 @@ function failedReport(run: Run, reason: string): string {
 /** The run is over and its work is on the hub: nothing of it stays on this machine but its log. */
 export async function closeRun(shop: Workshop, run: Run): Promise<void> {
   await clearWork(shop, run);
+  await keepRecords(shop, run);
   await forgetRun(shop, run);
 }
 
@@ -67,7 +71,7 @@ export async function finishFenced(shop: Workshop, run: Run): Promise<Run | null
   return null;
 }
 
-export function spawnRecord(run: Run, end: Pick<SpawnRecord, 'start' | 'end' | 'outcome' | 'failure' | 'session' | 'usage' | 'costUsd' | 'process'>): SpawnRecord {
-  return { id: run.spawn, purpose: 'task', ...end };
+export function spawnRecord(run: Run, end: Pick<SpawnRecord, 'start' | 'end' | 'outcome' | 'failure' | 'session' | 'usage' | 'costUsd' | 'process'> & Pick<Partial<SpawnRecord>, 'model'>): SpawnRecord {
+  return { id: run.spawn, purpose: 'task', provider: run.provider, providerVersion: run.providerVersion, model: run.model, ...end };
 }
 

@@ -11,7 +11,12 @@ import type { Store } from '../../ports/store.ts';
  * nothing. Null where there is nothing to learn from it.
  */
 export async function feedbackFor(store: Store, reader: ChainReader, claim: Chain): Promise<string | null> {
-  for (let at = await before(store, reader, claim); at !== undefined; at = await before(store, reader, at)) {
+  return feedbackAfter(store, reader, await before(store, reader, claim));
+}
+
+/** As `feedbackFor`, for a claim that would be made now: `last` is what the chain says so far. */
+export async function feedbackAfter(store: Store, reader: ChainReader, last: Chain | undefined): Promise<string | null> {
+  for (let at = last; at !== undefined; at = await before(store, reader, at)) {
     const { kind } = at.record;
     if (kind !== 'release' && kind !== 'claim' && kind !== 'renew') return null;
     const told = kind === 'release' ? lessonOf(at) : null;

@@ -5,10 +5,12 @@ import type { TaskResult } from '../../model/task.ts';
 import { taskFileKind, taskStem } from '../../model/layout.ts';
 import { diffTrees, treeOf } from '../../observe/tree.ts';
 import type { PathChange } from '../../observe/tree.ts';
+import { delegatedTasks } from '../delegated.ts';
 import type { Landing } from '../land.ts';
 import { inProject, projectProblems, projectResult, reportWithNotes } from '../project/work.ts';
 import { spawnFiles } from '../projections.ts';
-import { scopeBreaches } from './scope.ts';
+import { spokenMessages } from '../spoken.ts';
+import { scopeBreaches } from '../../orient/scope.ts';
 import { captureWork } from './salvage.ts';
 import { saveRun } from './workshop.ts';
 import type { Workshop } from './workshop.ts';
@@ -23,7 +25,12 @@ export async function workProblems(shop: Workshop, run: Run): Promise<{ readonly
   if (inProject(run)) return { run: kept, problems: [...(await projectProblems(shop, { ...run, role: shop.agent(run.agent)?.role ?? 'worker', config: shop.config() }, work.tree)), ...unmet] };
   const changes = await diffTrees(shop.node.store, await treeOf(shop.node.store, run.base), work.tree);
   const role = shop.agent(run.agent)?.role ?? 'worker';
-  return { run: kept, problems: [...scopeBreaches(changes, role, run.agent, shop.config()), ...usedIds(shop, changes), ...unmet] };
+  const { edits, problems } = await delegatedTasks(shop.node, shop.fleet(), changes, { parent: run.task, request: null, spawn: run.spawn, depth: run.cause?.depth ?? 0 });
+  const spoken = await spokenMessages(shop.node, { agent: run.agent, chain: [], hops: 0, thread: null, spawn: run.spawn }, changes);
+  const refused = [...problems, ...spoken.problems].map(([path, problem]) => `${path}: ${problem}`);
+  const marks = new Map([...edits, ...spoken.edits]);
+  const marked = marks.size === 0 ? kept : await saveRun(shop, { ...kept, work: { ...work, tree: await shop.node.store.editTree(work.tree, marks) } });
+  return { run: marked, problems: [...scopeBreaches(changes, role, run.agent, shop.config()), ...usedIds(shop, changes), ...refused, ...unmet] };
 }
 
 /** Agents may add tasks, and an id is never used twice (P6). */

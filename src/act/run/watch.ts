@@ -1,20 +1,22 @@
 /** working and verifying: reading how a supervised process ended, and what that means for the run. */
-import { backoffMs } from '../../model/run.ts';
+import { backoffMs, stopReasonKey } from '../../model/run.ts';
 import { mergedName, worktreeName } from '../../model/run.ts';
 import { isPinnedRun } from './pin.ts';
 import type { Run } from '../../model/run.ts';
 import { treeOf } from '../../observe/tree.ts';
+import { addCost, addUsage } from '../../model/spawn.ts';
 import { sameCode } from '../agreement.ts';
 import { afresh, contextSource, inProject } from '../project/work.ts';
-import type { Script } from '../../model/task.ts';
+import type { Script, Usage } from '../../model/task.ts';
 import type { SpawnEnd, SpawnReport } from '../../ports/provider.ts';
 import type { ProcessIdentity, SpawnStatus } from '../../ports/process.ts';
 import { runScript } from './script.ts';
 import { readTexts } from './context.ts';
 import { endAttempt, endRun, spawnRecord } from './end.ts';
+import { endFailedAttempt, settleFailure } from './failure.ts';
 import { workProblems } from './landing.ts';
 import { pushWip } from './salvage.ts';
-import { spawnRequest } from './start.ts';
+import { requestOf } from './request.ts';
 import { saveRun } from './workshop.ts';
 import type { Workshop } from './workshop.ts';
 
@@ -26,11 +28,22 @@ export async function watchSpawn(shop: Workshop, run: Run): Promise<Run> {
   if (status.end.stopped === 'fenced') return endRun(shop, recordSpawn(status.supervisor, run, status.end, 'fenced', null), { kind: 'release', reason: 'the lease could not be renewed in time' });
   const report = await readReport(shop, run, status.end);
   const { supervisor } = status;
-  const reported = recordSpawn(supervisor, { ...run, report: report.report, criteria: report.criteria, usage: addUsage(run.usage, report.usage), costUsd: addCost(run.costUsd, report.costUsd) }, status.end, report.ok ? 'succeeded' : 'failed', report);
+  const reported = recordSpawn(supervisor, { ...run, report: withWarnings(report), criteria: report.criteria, usage: addUsage(run.usage, report.usage), costUsd: addCost(run.costUsd, report.costUsd) }, status.end, report.ok ? 'succeeded' : 'failed', report);
   shop.say('spawn ended', { task: run.task, spawn: run.spawn, ok: report.ok, failure: report.failure });
+  if (report.question !== null) return endRun(shop, await saveRun(shop, reported), { kind: 'input', question: report.question });
+  if (report.ok) await shop.unpark(run.provider);
   if (report.ok) return judgeWork(shop, await saveRun(shop, reported));
-  return endAttempt(shop, reported, describeFailure(run.provider, report, status.end), { retryable: report.retryable, backoffMs: backoffMs(run.attempt) });
+  // Somebody asked for it (`cambium spawn stop`): no fault of the work, so no attempt is spent.
+  if (status.end.stopped === 'asked') return endRun(shop, reported, { kind: 'release', reason: `its agent was stopped${await stopReason(shop, run.spawn)}` });
+  return settleFailure(shop, reported, report, describeFailure(run.provider, report, status.end));
 }
+
+/** What went wrong on the way and ended nothing (a denied permission, a tool that was not there) is for whoever reads the result. */
+function withWarnings({ report, warnings }: SpawnReport): string {
+  return warnings.length === 0 ? report : `${report.trimEnd()}\n\n## Warnings\n\n${warnings.slice(0, WARNINGS_MAX).map((text) => `- ${text.replace(/\s+/g, ' ').slice(0, 500)}`).join('\n')}\n`;
+}
+
+const WARNINGS_MAX = 20;
 
 /** The supervisor died without a record. Its orphans are ended by their mark; the attempt counts, or it would repeat for ever. */
 async function spawnLost(shop: Workshop, run: Run): Promise<Run> {
@@ -40,21 +53,35 @@ async function spawnLost(shop: Workshop, run: Run): Promise<Run> {
   return endAttempt(shop, lost, 'its supervisor was killed', { retryable: true, backoffMs: 0 });
 }
 
+async function stopReason({ node }: Workshop, spawn: string): Promise<string> {
+  const why = await node.local.read(stopReasonKey(spawn));
+  return typeof why === 'string' ? `: ${why}` : ' by somebody';
+}
+
+/** A spawn that was ended from here, on record with what it has cost. */
+export async function recordEnd(shop: Workshop, run: Run, said: { readonly usage: Usage | null; readonly usd: number | null } | null): Promise<Run> {
+  const status = await shop.node.supervisor.status(shop.scratch(run.spawn));
+  if (status.state !== 'ended') return run;
+  const told = await readReport(shop, run, status.end);
+  const report = { ...told, usage: told.usage ?? said?.usage ?? null, costUsd: told.costUsd ?? said?.usd ?? null };
+  return recordSpawn(status.supervisor, { ...run, usage: addUsage(run.usage, report.usage), costUsd: addCost(run.costUsd, report.costUsd) }, status.end, 'failed', report);
+}
+
 async function readReport(shop: Workshop, run: Run, end: SpawnEnd): Promise<SpawnReport> {
   const task = shop.fleet().tasks.get(run.task);
   const provider = shop.providers.get(run.provider);
   if (task === undefined || provider === undefined) {
-    return { ok: false, failure: 'refused', report: '', criteria: [], usage: null, costUsd: null, session: null, retryable: true };
+    return { ok: false, failure: 'refused', report: '', criteria: [], usage: null, costUsd: null, session: null, retryable: true, resetAt: null, warnings: [], question: null };
   }
   const texts = await readTexts(shop.node.store, { ...task, blob: run.instruction }, run.base, await contextSource(shop, run));
   const scratch = shop.scratch(run.spawn);
-  return provider.interpret(spawnRequest(shop, run, task, texts), end, (name) => shop.node.supervisor.readFile(scratch, name));
+  return provider.interpret(requestOf(shop, run, task, texts.instruction), end, (name) => shop.node.supervisor.readFile(scratch, name));
 }
 
 function recordSpawn(supervisor: ProcessIdentity | null, run: Run, end: SpawnEnd, outcome: 'succeeded' | 'failed' | 'fenced', report: SpawnReport | null): Run {
   const record = spawnRecord(run, {
     start: end.startedAt, end: end.endedAt, outcome: end.stopped === 'asked' ? 'stopped' : outcome, failure: report?.failure ?? null,
-    session: report?.session ?? null, usage: report?.usage ?? null, costUsd: report?.costUsd ?? null,
+    session: report?.session ?? null, model: report?.model ?? run.model, usage: report?.usage ?? null, costUsd: report?.costUsd ?? null,
     process: supervisor === null ? null : { boot_id: supervisor.boot_id, pid: supervisor.pid, start: supervisor.start },
   });
   return { ...run, spawns: [...run.spawns, record] };
@@ -78,7 +105,7 @@ function anotherTurn(shop: Workshop, run: Run, feedback: string): Promise<Run> {
   const conversational = shop.providers.get(run.provider)?.conversational === true;
   if (conversational && run.turns === 0) shop.say('another turn', { task: run.task, agent: run.agent, epoch: run.epoch, reason: feedback.split('\n')[0] });
   if (conversational && run.turns === 0) return saveRun(shop, { ...run, phase: 'preparing', turns: 1, feedback, work: null });
-  return endAttempt(shop, run, feedback, { retryable: conversational, backoffMs: backoffMs(run.attempt) });
+  return endFailedAttempt(shop, run, feedback, { retryable: conversational, backoffMs: backoffMs(run.attempt) });
 }
 
 /** `verify` is run by the node, not by the agent (DESIGN 6), and under the same supervision. */
@@ -135,13 +162,4 @@ async function onNewestMain(shop: Workshop, run: Run, feedback: string): Promise
   const kept = await pushWip(shop, run);
   if (kept === null) return { ...run, phase: 'verifying' };
   return saveRun(shop, { ...kept, phase: 'preparing', base: shop.fleet().main.commit, conflicts: 1, turns: 0, feedback, work: null, verifiedOn: null, ...afresh(run, run.verifiedOn ?? '') });
-}
-
-function addUsage(before: Run['usage'], now: Run['usage']): Run['usage'] {
-  if (before === null || now === null) return now ?? before;
-  return { input: before.input + now.input, cached: before.cached + now.cached, output: before.output + now.output };
-}
-
-function addCost(before: number | null, now: number | null): number | null {
-  return before === null || now === null ? (now ?? before) : before + now;
 }
