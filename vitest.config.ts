@@ -6,6 +6,9 @@ import { defineConfig } from 'vitest/config';
 const workers = availableParallelism() + 1;
 const setupFiles = process.env['CAMBIUM_COVERAGE_DUMPS'] === undefined ? [] : ['tests/support/childCoverage.ts'];
 
+// Of the slow ones, those whose daemons and commands nobody hurries: they run side by side, with `workspace`.
+const UNHURRIED = ['sourceTests', 'templates', 'pages', 'cliErrors', 'projectWork', 'judgement', 'request'].map((name) => `tests/slow/${name}.test.ts`);
+
 // Files of `unit` share the modules that their worker has loaded: loading them anew for each file took 30 of 80 s. A test that
 // mocks a module stands elsewhere.
 // `unit` is what `npm test` and `npm run check` run; `workspace` is whole deeds on real clones, seconds each; `slow` needs
@@ -14,8 +17,8 @@ export default defineConfig({
   test: {
     projects: [
       { test: { name: 'unit', isolate: false, unstubEnvs: true, maxWorkers: workers, globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/**/*.test.ts'], exclude: ['tests/slow/**', 'tests/workspace/**', 'tests/clients/**'], testTimeout: 20_000 } },
-      { test: { name: 'workspace', maxWorkers: workers, globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/workspace/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000 } },
-      { test: { name: 'slow', globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/slow/**/*.test.ts'], testTimeout: 300_000, hookTimeout: 60_000, fileParallelism: false } },
+      { test: { name: 'workspace', maxWorkers: workers, globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/workspace/**/*.test.ts', ...UNHURRIED], testTimeout: 300_000, hookTimeout: 60_000 } },
+      { test: { name: 'slow', globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/slow/**/*.test.ts'], exclude: UNHURRIED, testTimeout: 300_000, hookTimeout: 60_000, fileParallelism: false } },
       // Once more for a test that fails: what a CLI of somebody else's does within a second is not ours to say.
       { test: { name: 'clients', retry: 1, globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/clients/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 400_000, fileParallelism: false } },
     ],
