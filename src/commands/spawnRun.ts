@@ -51,14 +51,17 @@ async function carryOut(agent: string, order: Order, { detach, json }: Pick<RunO
   const served = await look((session) => daemonRuns(session.clone));
   if (detach === true) {
     if (!served) await launch(agent, order);
-    const spawn = await waitFor(() => look((session) => beginningOf(session.clone, order)), START_MS);
-    const how = spawn === null ? `${agent} is asked; it has not started yet.` : `Started: ${spawn}. Follow it with \`cambium spawn logs ${spawn} -f\`.`;
-    return { data: { agent, order, spawn }, text: how };
+    const begun = await waitFor(() => look(async (session) => (await beginningOf(session.clone, order)) ?? ((await endOfOrder(session, agent, order)).over ? OVER : null)), START_MS);
+    // A quick one may have begun and ended between two looks.
+    if (begun === OVER) return told(agent, order);
+    const how = begun === null ? `${agent} is asked; it has not started yet.` : `Started: ${begun}. Follow it with \`cambium spawn logs ${begun} -f\`.`;
+    return { data: { agent, order, spawn: begun }, text: how };
   }
   return served ? follow(agent, order) : serve(agent, order, json === true);
 }
 
 const START_MS = 15_000;
+const OVER = 'over';
 
 /** A second `cambium spawn serve` in the background serves the order until it is over. */
 async function launch(agent: string, order: Order): Promise<void> {

@@ -23,7 +23,8 @@ import type { Conversation, HeldWake } from '../model/talk.ts';
 import type { Talk } from '../observe/talk.ts';
 import { mayStart, waitText } from '../orient/limits.ts';
 import { orientWakes } from '../orient/wakes.ts';
-import type { Wakes, WakeRules } from '../orient/wakes.ts';
+import type { Wakes } from '../orient/wakes.ts';
+import { wakeRules } from '../orient/wakeRules.ts';
 import type { Loop } from './loop.ts';
 import { observe } from './observe.ts';
 
@@ -40,13 +41,7 @@ export async function hear({ shop, state, talk }: Loop, fleet: Fleet): Promise<v
 
 /** What was said, oriented: also for status and `channel list`. */
 export function wakesOf({ shop, state }: Loop, fleet: Fleet): Wakes {
-  return orientWakes(state.talk.conversations, rulesOf(fleet, shop.providers, state.talk, shop.node.clock.now().getTime()));
-}
-
-function rulesOf({ config }: Fleet, providers: Loop['shop']['providers'], { wakes }: Talk, nowMs: number): WakeRules {
-  const agents = new Map(Object.entries(config.agents).map(([id, { role, provider }]) => [id, { role, answers: providers.get(provider)?.conversational !== false }]));
-  const { spawnDepth, threadWakes, wakesPerHour } = config.limits;
-  return { agents, spawnDepth, threadWakes, wakesPerHour, nowMs, awake: new Set(wakes.keys()) };
+  return orientWakes(state.talk.conversations, wakeRules(fleet.config, state.talk.wakes.keys(), shop.node.clock.now().getTime()));
 }
 
 /** Wakes that are not ours any more end their answers: nothing of them lands. */

@@ -11,7 +11,7 @@ export type Reviewer = { readonly agent: AgentId } | { readonly person: string }
 export function reviewerOf(config: FleetConfig, review: string | undefined, record: ClaimRecord): Reviewer {
   const wish = reviewWish(review ?? 'human');
   if (wish.kind === 'person') return { person: 'it waits for a person' };
-  if (wish.kind === 'agent') return judged(config, wish.agent, record);
+  if (wish.kind === 'agent') return wish.agent === record.agent ? { person: `${wish.agent} did the work itself` } : { agent: wish.agent };
   const candidates = Object.entries(config.agents).filter(([id]) => id !== record.agent).toSorted(([a], [b]) => (a < b ? -1 : 1));
   if (wish.kind === 'role') {
     const found = candidates.find(([, { role }]) => role === wish.role);
@@ -21,9 +21,4 @@ export function reviewerOf(config: FleetConfig, review: string | undefined, reco
   const others = candidates.filter(([, { provider }]) => provider !== 'runbook' && familyOf(config, provider) !== own);
   const [chosen] = [...others.filter(([, { role }]) => role === 'reviewer'), ...others];
   return chosen === undefined ? { person: `no agent here is of another model family than ${own}` } : { agent: chosen[0] };
-}
-
-function judged(config: FleetConfig, agent: AgentId, { agent: author }: ClaimRecord): Reviewer {
-  if (agent === author) return { person: `${agent} did the work itself` };
-  return Object.hasOwn(config.agents, agent) || author !== null ? { agent } : { person: `there is no agent ${agent}` };
 }

@@ -96,8 +96,6 @@ export interface SpawnReport {
 
 export interface Provider {
   readonly name: string;
-  /** Who makes its models: `anthropic`, `openai`, `google`; no family judges its own work. Its name where nobody knows. */
-  readonly family: string;
   /** True when what an agent cannot mend may be handed back to it for another turn. */
   readonly conversational: boolean;
   /** Whether a session can be gone on with, and from where. */

@@ -1,9 +1,9 @@
 /** Channels as people look at them: what is there, what was said, who is called, and the answers to one message. */
 import { CambiumError } from '../errors.ts';
-import { agentNamed } from '../orient/agents.ts';
 import { withheldFrom } from '../orient/blind.ts';
 import { namesIn, orientWakes } from '../orient/wakes.ts';
 import type { Unwoken, Wakes } from '../orient/wakes.ts';
+import { wakeRules } from '../orient/wakeRules.ts';
 import { agentSpeaking, placeFolder, placeName } from '../model/talk.ts';
 import type { Conversation, Message, Place } from '../model/talk.ts';
 import { createTalkReader } from '../observe/talk.ts';
@@ -95,12 +95,7 @@ export async function readTalk({ clone }: Session): Promise<Talk> {
 
 /** What `orientWakes` says for this fleet now. */
 export function wakesAmong({ clone, fleet }: Session, talk: Talk): Wakes {
-  const agents = new Map(Object.keys(fleet.config.agents).map((id) => {
-    const { role, provider } = agentNamed(fleet.config, id);
-    return [id, { role, answers: provider !== 'runbook' }];
-  }));
-  const { spawnDepth, threadWakes, wakesPerHour } = fleet.config.limits;
-  return orientWakes(talk.conversations, { agents, spawnDepth, threadWakes, wakesPerHour, nowMs: clone.clock.now().getTime(), awake: new Set(talk.wakes.keys()) });
+  return orientWakes(talk.conversations, wakeRules(fleet.config, talk.wakes.keys(), clone.clock.now().getTime()));
 }
 
 /** What was said to people and has had no word of one since: newest message of each thread that calls `@human`. */

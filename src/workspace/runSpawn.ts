@@ -10,6 +10,7 @@ import { CambiumError } from '../errors.ts';
 import type { Answer } from '../model/answer.ts';
 import { ASKED } from '../model/run.ts';
 import type { Asked, Run } from '../model/run.ts';
+import { agentSpeaking, mentionsIn } from '../model/talk.ts';
 import type { Message } from '../model/talk.ts';
 import { agentNamed } from '../orient/agents.ts';
 import { misfit } from '../orient/fit.ts';
@@ -53,7 +54,7 @@ export async function orderTask(session: Session, agent: string, id: string, res
 export async function orderMessage(session: Session, agent: string, text: string, { channel, session: spawn }: { readonly channel?: string | undefined; readonly session?: string | undefined } = {}): Promise<Order> {
   requireAgent(session, agent);
   if (agentNamed(session.fleet.config, agent).provider === 'runbook') throw new CambiumError('refused', `${agent} runs runbooks only, and answers nobody.`, { hint: `Give it another provider in cambium.yaml: \`agents: { ${agent}: { provider: claude } }\`.` });
-  const said = channel === undefined ? text : text.includes(`@${agent}`) ? text : `@${agent} ${text}`;
+  const said = channel === undefined ? text : mentionsIn(text).includes(agent) ? text : `@${agent} ${text}`;
   const { id } = await writeMessage(session, undefined, said, { ...(channel === undefined ? { to: agent } : { channel }), ...(spawn === undefined ? {} : { session: spawn }) });
   return { kind: 'message', id, channel: channel ?? null };
 }
@@ -84,11 +85,12 @@ async function endedSpawn(session: Session, ref: string): Promise<{ readonly id:
   return { id, agent, task };
 }
 
-/** How the order stands in this clone: its run or answer, if one is under way. */
+/** The spawn that carries it out in this clone; null before one was started. */
 export async function beginningOf({ local }: Pick<Clone, 'local'>, order: Order): Promise<string | null> {
   const read = async <T>(prefix: string): Promise<readonly T[]> => (await Promise.all((await local.list(prefix)).map((key) => local.read(key)))).filter((value) => value !== undefined && value !== null) as unknown as readonly T[];
-  if (order.kind === 'task') return (await read<Run>('runs/')).find(({ task }) => task === order.task)?.spawn ?? null;
-  return (await read<Answer>('answers/')).find(({ messages }) => messages.includes(order.id))?.spawn ?? null;
+  const found = order.kind === 'task' ? (await read<Run>('runs/')).find(({ task }) => task === order.task) : (await read<Answer>('answers/')).find(({ messages }) => messages.includes(order.id));
+  // A run that is still being prepared has none.
+  return found === undefined || found.spawn === '' ? null : found.spawn;
 }
 
 export interface OrderEnd {
@@ -104,7 +106,8 @@ export async function endOfOrder(session: Session, agent: string, order: Order):
     return { answers: [], over: situation === undefined || !['ready', 'held', 'waiting'].includes(situation.state) };
   }
   const { answers, waiting } = await answersTo(session, order.id, order.channel === null ? { inbox: agent } : { channel: order.channel });
-  return { answers, over: waiting.length === 0 };
+  // Whom else the words call is not this order's to wait for: nobody here may run them.
+  return { answers: answers.filter((message) => agentSpeaking(message) === agent), over: !waiting.includes(agent) };
 }
 
 /**

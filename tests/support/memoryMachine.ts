@@ -183,7 +183,7 @@ function spendIn(line: string): readonly SpawnEvent[] {
 
 function providerOf(name: string, conversational: boolean): Provider {
   return {
-    name, conversational, family: name, resumes: 'never', model: (asked) => asked, reader: () => spendIn,
+    name, conversational, resumes: 'never', model: (asked) => asked, reader: () => spendIn,
     probe: async () => ({ version: '1.0' }),
     prepare: ({ spawn, task, epoch, attempt, agent, node, prompt, worktree, instruction, budgetUsd }): SpawnSpec => {
       const job: Job = { task: task?.id ?? '', epoch, attempt, agent, node, feedback: feedbackIn(prompt), provider: name, budgetUsd, spawn, text: task === null ? prompt : instruction };

@@ -47,7 +47,6 @@ export function createClaude(name: string, config: ProviderConfig): Provider {
   const rules = { reader: claudeReader, changesFiles: (tool: string) => EDITING_TOOLS.includes(tool), secrets: secretValues(env) };
   return {
     name,
-    family: 'anthropic',
     conversational: true,
     // Another folder needs 2.1.198 or newer; the worktree of a task goes with its epoch.
     resumes: 'anywhere',

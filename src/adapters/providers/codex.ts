@@ -41,7 +41,6 @@ export function createCodex(name: string, config: ProviderConfig): Provider {
   const secrets = secretValues(env);
   return {
     name,
-    family: 'openai',
     conversational: true,
     resumes: 'anywhere',
     probe: clientProbe({ name, command, install: INSTALL, env }),

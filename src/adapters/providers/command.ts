@@ -33,7 +33,6 @@ export function createCommand(name: string, { command, env: said = {}, models = 
     conversational: true,
     probe: async () => probe(name, program),
     resumes: 'never',
-    family: name,
     model: (asked) => modelNamed({ models }, asked),
     prepare: (request) => prepare(request, command, env),
     reader: plainReader,

@@ -47,7 +47,6 @@ export function createGemini(name: string, config: ProviderConfig): Provider {
   const secrets = secretValues(env);
   return {
     name,
-    family: 'google',
     conversational: true,
     // It looks a session up by the folder that it was begun in.
     resumes: 'same-folder',

@@ -40,7 +40,6 @@ export function createOpencode(name: string, config: ProviderConfig): Provider {
   return {
     name,
     // Any model of any maker.
-    family: name,
     conversational: true,
     resumes: 'anywhere',
     probe: clientProbe({ name, command, install: INSTALL, env: { ...QUIET, ...env } }),

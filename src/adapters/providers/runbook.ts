@@ -27,7 +27,6 @@ export interface RunbookOptions {
 export function createRunbook({ program, node }: RunbookOptions): Provider {
   return {
     name: 'runbook',
-    family: 'runbook',
     conversational: false,
     resumes: 'never',
     probe: async () => ({ version: '1' }),
