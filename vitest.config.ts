@@ -4,7 +4,10 @@ import { defineConfig } from 'vitest/config';
 // Unit tests wait for git and other processes much of the time: one worker more than there are cores took 41 s on
 // two of them, two workers 48, vitest's default of one 69.
 const workers = availableParallelism() + 1;
-const setupFiles = process.env['CAMBIUM_COVERAGE_DUMPS'] === undefined ? [] : ['tests/support/childCoverage.ts'];
+const setupFiles = [
+  ...(process.env['CAMBIUM_COVERAGE_DUMPS'] === undefined ? [] : ['tests/support/childCoverage.ts']),
+  ...(process.env['CAMBIUM_PROPERTY_SEED'] === undefined ? [] : ['tests/support/propertySeed.ts']),
+];
 
 // Of the slow ones, those whose daemons and commands nobody hurries: they run side by side, with `workspace`.
 const UNHURRIED = ['sourceTests', 'templates', 'pages', 'cliErrors', 'projectWork', 'judgement', 'request'].map((name) => `tests/slow/${name}.test.ts`);

@@ -25,8 +25,8 @@ export const textOf = (value: unknown): string => (typeof value === 'string' ? v
 
 export const textOrNull = (value: unknown): string | null => (typeof value === 'string' && value !== '' ? value : null);
 
-/** A count; what is none, or below zero, is 0. */
-export const countOf = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0);
+/** A count; what is none, below zero or beyond what can be summed is 0. */
+export const countOf = (value: unknown): number => (typeof value === 'number' && value > 0 && value <= Number.MAX_SAFE_INTEGER ? value : 0);
 
 /** What a tool's call is about, on one line: the first of its arguments `keys` that is a text, else all of them. */
 export function aboutCall(input: Json, keys: readonly string[]): string {
