@@ -9,9 +9,6 @@ const setupFiles = [
   ...(process.env['CAMBIUM_PROPERTY_SEED'] === undefined ? [] : ['tests/support/propertySeed.ts']),
 ];
 
-// What waits for real processes on a busy machine may be late once: the gate tries it again, and says so (scripts/flaky.mjs).
-const retry = Number(process.env['CAMBIUM_RETRY'] ?? 0);
-
 // Of the slow ones, those whose daemons and commands nobody hurries: they run side by side, with `workspace`.
 const UNHURRIED = ['sourceTests', 'templates', 'pages', 'cliErrors', 'projectWork', 'judgement', 'request'].map((name) => `tests/slow/${name}.test.ts`);
 
@@ -22,9 +19,9 @@ const UNHURRIED = ['sourceTests', 'templates', 'pages', 'cliErrors', 'projectWor
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', retry, isolate: false, unstubEnvs: true, maxWorkers: workers, globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/**/*.test.ts'], exclude: ['tests/slow/**', 'tests/workspace/**', 'tests/clients/**'], testTimeout: 20_000 } },
-      { test: { name: 'workspace', retry, maxWorkers: workers, globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/workspace/**/*.test.ts', ...UNHURRIED], testTimeout: 300_000, hookTimeout: 60_000 } },
-      { test: { name: 'slow', retry, globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/slow/**/*.test.ts'], exclude: UNHURRIED, testTimeout: 300_000, hookTimeout: 60_000, fileParallelism: false } },
+      { test: { name: 'unit', isolate: false, unstubEnvs: true, maxWorkers: workers, globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/**/*.test.ts'], exclude: ['tests/slow/**', 'tests/workspace/**', 'tests/clients/**'], testTimeout: 20_000 } },
+      { test: { name: 'workspace', maxWorkers: workers, globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/workspace/**/*.test.ts', ...UNHURRIED], testTimeout: 300_000, hookTimeout: 60_000 } },
+      { test: { name: 'slow', globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/slow/**/*.test.ts'], exclude: UNHURRIED, testTimeout: 300_000, hookTimeout: 60_000, fileParallelism: false } },
       // Once more for a test that fails: what a CLI of somebody else's does within a second is not ours to say.
       { test: { name: 'clients', retry: 1, globalSetup: ['tests/support/build.ts'], setupFiles, include: ['tests/clients/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 400_000, fileParallelism: false } },
     ],

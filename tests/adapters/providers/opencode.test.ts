@@ -109,6 +109,11 @@ describe('of what opencode printed is read', () => {
     expect((await report('tools')).costUsd).toBeGreaterThan(0);
   });
 
+  test('a cost beyond what can be summed is none, and no infinite one', () => {
+    const step = { type: 'step_finish', sessionID: 'ses_1', part: { reason: 'stop', tokens: { input: 1, output: 1, reasoning: 0, cache: { read: 0, write: 0 } }, cost: 4.5e299 } };
+    expect(eventsOf(opencode, lines(step)).find((event) => event.kind === 'usage')).toMatchObject({ costUsd: 0 });
+  });
+
   test.each([
     ['error-401', 'auth'], ['resume-unknown', 'crashed'], ['empty-prompt', 'crashed'],
   ] as const)('%s as %s', async (name, failure) => {
